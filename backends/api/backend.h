@@ -2,8 +2,9 @@
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
 // The boundary between the application and a back end: four small interfaces, no Qt, nothing device-specific.
-// The back end owns KV memory, kernels and scheduling; the core owns tokens, templates, sampling and knowledge of
-// architectures. At most 200 lines, kept so by a test. Rationale: docs/adr/0002-back-end-boundary.md.
+// The back end owns KV memory, kernels and scheduling; the core owns tokens, templates, sampling and
+// knowledge of architectures. At most 200 lines, kept so by a test. Rationale:
+// docs/adr/0002-back-end-boundary.md.
 #pragma once
 
 #include <array>
@@ -53,7 +54,8 @@ struct LoadOptions {
     std::string tier;
 };
 
-/// Where a tensor's bytes are: in memory, and, where they come straight from a file, the file's range for direct reads.
+/// Where a tensor's bytes are: in memory, and, where they come straight from a file, the file's range for
+/// direct reads.
 struct Weight {
     std::span<const std::byte> bytes;
     std::intptr_t descriptor = -1;
@@ -163,8 +165,9 @@ struct ForwardOutput {
 class Session {
 public:
     virtual ~Session() = default;
-    /// Computes a batch and appends it to the sequences. Items of one sequence have consecutive positions that start
-    /// where the sequence ends. After a failure or cancellation the sequences are as they were before.
+    /// Computes a batch and appends it to the sequences. Items of one sequence have consecutive positions
+    /// that start where the sequence ends. After a failure or cancellation the sequences are as they were
+    /// before.
     /// @errors B708 wrong position, R902 context full, X002 cancelled, B704 device lost
     virtual Status forward(std::span<const BatchItem> batch, const OutputRequest& request, ForwardOutput& out,
                            CancelToken cancel) = 0;
@@ -189,11 +192,13 @@ public:
     virtual ~Backend() = default;
     virtual std::string id() const = 0;
     virtual Result<std::vector<DeviceFacts>> devices() = 0;
-    virtual Result<PlanReport> plan(const graph::Program& program, const std::string& device, const LoadOptions& options) = 0;
+    virtual Result<PlanReport> plan(const graph::Program& program, const std::string& device,
+                                    const LoadOptions& options) = 0;
     /// Loads the segments with these indices (ascending) of the program, which must outlive the model.
     virtual Result<std::unique_ptr<Model>> load(const graph::Program& program, Weights weights,
-                                                std::span<const std::uint32_t> segments, const std::string& device,
-                                                const LoadOptions& options, Progress* progress, CancelToken cancel) = 0;
+                                                std::span<const std::uint32_t> segments,
+                                                const std::string& device, const LoadOptions& options,
+                                                Progress* progress, CancelToken cancel) = 0;
 };
 
 }  // namespace loader::backend

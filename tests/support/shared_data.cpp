@@ -13,8 +13,7 @@ QString sourceFile(const QString& relativePath) {
 }
 
 QString sharedFile(const QString& relativePath) {
-    const QString root =
-        qEnvironmentVariable("LOADER_SHARED_DIR", sourceFile(QStringLiteral("../shared")));
+    const QString root = qEnvironmentVariable("LOADER_SHARED_DIR", sourceFile(QStringLiteral("../shared")));
     const QString path = root + QLatin1Char('/') + relativePath;
     return QFileInfo::exists(path) ? path : QString();
 }

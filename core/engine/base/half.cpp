@@ -21,7 +21,8 @@ std::uint16_t floatToHalf(float value) {
     const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000u);
     const std::uint32_t magnitude = bits & 0x7FFFFFFFu;
     if (magnitude > 0x7F800000u) return static_cast<std::uint16_t>(sign | 0x7E00u);
-    if (magnitude >= 0x477FF000u) return static_cast<std::uint16_t>(sign | 0x7C00u);  // rounds to 2^16 or more
+    if (magnitude >= 0x477FF000u)
+        return static_cast<std::uint16_t>(sign | 0x7C00u);  // rounds to 2^16 or more
     if (magnitude < 0x38800000u) {
         // Below the smallest normal half: adding 0.5 leaves the rounded fraction in the low bits.
         const float shifted = std::bit_cast<float>(magnitude) + 0.5f;

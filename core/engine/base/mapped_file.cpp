@@ -29,7 +29,8 @@ FileSource::FileSource(std::string path, std::intptr_t descriptor, std::uint64_t
 namespace {
 
 std::wstring widen(const std::string& text) {
-    const int length = MultiByteToWideChar(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), nullptr, 0);
+    const int length =
+        MultiByteToWideChar(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), nullptr, 0);
     std::wstring wide(static_cast<std::size_t>(length), L'\0');
     MultiByteToWideChar(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), wide.data(), length);
     return wide;
@@ -90,8 +91,8 @@ Status FileSource::checkUnchanged() const {
 }
 
 Result<std::unique_ptr<Mapping>> Mapping::map(const FileSource& file) {
-    HANDLE section = CreateFileMappingW(reinterpret_cast<HANDLE>(file.descriptor()), nullptr, PAGE_READONLY, 0, 0,
-                                        nullptr);
+    HANDLE section = CreateFileMappingW(reinterpret_cast<HANDLE>(file.descriptor()), nullptr, PAGE_READONLY,
+                                        0, 0, nullptr);
     if (!section) return Error(Errc::F805, {"the file cannot be mapped"}, file.path());
     const void* data = MapViewOfFile(section, FILE_MAP_READ, 0, 0, 0);
     CloseHandle(section);
@@ -173,7 +174,8 @@ Status FileSource::read(std::uint64_t offset, std::span<std::byte> out) const {
 Status FileSource::checkUnchanged() const {
     struct stat facts {};
     const bool same = ::fstat(static_cast<int>(m_descriptor), &facts) == 0 &&
-                      static_cast<std::uint64_t>(facts.st_size) == m_size && modifiedTime(facts) == m_modified;
+                      static_cast<std::uint64_t>(facts.st_size) == m_size &&
+                      modifiedTime(facts) == m_modified;
     return same ? Status() : Status(Error(Errc::F801, {}, m_path));
 }
 

@@ -86,16 +86,16 @@ void ignoreErrorBecause(const char* reason, const Result<T>& result) {
 
 #define LOADER_CONCAT_INNER(a, b) a##b
 #define LOADER_CONCAT(a, b) LOADER_CONCAT_INNER(a, b)
-#define LOADER_TRY_INNER(temporary, declaration, expression)     \
-    auto temporary = (expression);                               \
-    if (!temporary.ok()) return std::move(temporary).error();    \
+#define LOADER_TRY_INNER(temporary, declaration, expression)  \
+    auto temporary = (expression);                            \
+    if (!temporary.ok()) return std::move(temporary).error(); \
     declaration = std::move(temporary).value()
 /// LOADER_TRY(auto header, readHeader(file)); declares header, or returns the error.
 #define LOADER_TRY(declaration, expression) \
     LOADER_TRY_INNER(LOADER_CONCAT(loaderTry, __COUNTER__), declaration, expression)
 /// LOADER_CHECK(validate(header)); returns the error, if any.
-#define LOADER_CHECK(expression)                                              \
-    do {                                                                      \
-        auto loaderCheck = (expression);                                      \
-        if (!loaderCheck.ok()) return std::move(loaderCheck).error();         \
+#define LOADER_CHECK(expression)                                      \
+    do {                                                              \
+        auto loaderCheck = (expression);                              \
+        if (!loaderCheck.ok()) return std::move(loaderCheck).error(); \
     } while (false)

@@ -36,7 +36,8 @@ void waitWhile(const std::atomic<std::uint32_t>& value, std::uint32_t seen) {
         }
         if (std::chrono::steady_clock::now() >= limit) break;
     }
-    while (value.load(std::memory_order_acquire) == seen) value.wait(seen, std::memory_order_acquire);
+    while (value.load(std::memory_order_acquire) == seen)
+        value.wait(seen, std::memory_order_acquire);
 }
 
 }  // namespace
@@ -54,14 +55,16 @@ TeamMember::Range TeamMember::share(std::size_t total, std::size_t grain) const 
 
 ThreadPool::ThreadPool(unsigned threads) : m_threads(std::max(1u, threads)) {
     m_workers.reserve(m_threads - 1);
-    for (unsigned i = 1; i < m_threads; ++i) m_workers.emplace_back([this, i] { workerLoop(i); });
+    for (unsigned i = 1; i < m_threads; ++i)
+        m_workers.emplace_back([this, i] { workerLoop(i); });
 }
 
 ThreadPool::~ThreadPool() {
     m_stopping.store(true, std::memory_order_relaxed);
     m_generation.fetch_add(1, std::memory_order_release);
     m_generation.notify_all();
-    for (std::thread& worker : m_workers) worker.join();
+    for (std::thread& worker : m_workers)
+        worker.join();
 }
 
 void ThreadPool::runErased(Entry entry, void* context) {
@@ -115,7 +118,8 @@ unsigned physicalCores() {
     }
     if (!cores.empty()) {
         // A container or an affinity mask may leave fewer processors than the machine has.
-        return std::min(static_cast<unsigned>(cores.size()), std::max(1u, std::thread::hardware_concurrency()));
+        return std::min(static_cast<unsigned>(cores.size()),
+                        std::max(1u, std::thread::hardware_concurrency()));
     }
 #endif
     return std::max(1u, std::thread::hardware_concurrency());

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// A fixed team of threads for kernels: the caller is member 0, a job runs on all members at once and may meet at
-// barriers. Waiting spins for about 20 µs and then sleeps, so that a stolen core costs microseconds, not a collapse
-// (engine report 1.4). Never OpenMP.
+// A fixed team of threads for kernels: the caller is member 0, a job runs on all members at once and may meet
+// at barriers. Waiting spins for about 20 µs and then sleeps, so that a stolen core costs microseconds, not a
+// collapse (engine report 1.4). Never OpenMP.
 #pragma once
 
 #include <atomic>
@@ -31,7 +31,8 @@ public:
 
 private:
     friend class ThreadPool;
-    TeamMember(ThreadPool& pool, unsigned index, unsigned count) : m_pool(pool), m_index(index), m_count(count) {}
+    TeamMember(ThreadPool& pool, unsigned index, unsigned count)
+        : m_pool(pool), m_index(index), m_count(count) {}
     ThreadPool& m_pool;
     unsigned m_index;
     unsigned m_count;
@@ -51,7 +52,8 @@ public:
     /// Runs job(TeamMember&) on every member and returns when all have finished. job must not throw.
     template <class Job>
     void run(Job&& job) {
-        runErased([](void* context, TeamMember& member) { (*static_cast<std::remove_reference_t<Job>*>(context))(member); },
+        runErased([](void* context,
+                     TeamMember& member) { (*static_cast<std::remove_reference_t<Job>*>(context))(member); },
                   &job);
     }
 

@@ -20,11 +20,13 @@ struct Decoded {
     bool valid = false;
 };
 
-/// Decodes the character at the start of text, which must not be empty. An invalid byte counts as one character.
+/// Decodes the character at the start of text, which must not be empty. An invalid byte counts as one
+/// character.
 Decoded decode(std::string_view text);
 void append(std::string& text, char32_t codePoint);
 bool isValid(std::string_view text);
-/// Length of the longest prefix that holds only whole characters; an incomplete but so far legal tail is left out.
+/// Length of the longest prefix that holds only whole characters; an incomplete but so far legal tail is left
+/// out.
 std::size_t completePrefix(std::string_view text);
 /// The same text with every invalid byte replaced by U+FFFD.
 std::string sanitized(std::string_view text);

@@ -36,7 +36,9 @@ struct Printer {
         tensor(role, value.weight);
         tensor(std::string(role) + ".bias", value.bias);
     }
-    void field(std::string_view role, const std::string& value) { text += " " + std::string(role) + "=" + value; }
+    void field(std::string_view role, const std::string& value) {
+        text += " " + std::string(role) + "=" + value;
+    }
     void field(std::string_view role, std::uint32_t value) { field(role, std::to_string(value)); }
     void scaled(float scale) {
         if (scale != 1.0f) field("scale", number(scale));
@@ -141,8 +143,9 @@ void printTables(const Program& program, std::string& text) {
     }
     for (std::size_t i = 0; i < program.kvLayers.size(); ++i) {
         const KvLayer& kv = program.kvLayers[i];
-        text += "kv " + std::to_string(i) + " layer=" + std::to_string(kv.layer) + " heads=" + std::to_string(kv.kvHeads) +
-                " lengths=" + std::to_string(kv.keyLength) + "/" + std::to_string(kv.valueLength);
+        text += "kv " + std::to_string(i) + " layer=" + std::to_string(kv.layer) +
+                " heads=" + std::to_string(kv.kvHeads) + " lengths=" + std::to_string(kv.keyLength) + "/" +
+                std::to_string(kv.valueLength);
         if (kv.window != 0) text += " window=" + std::to_string(kv.window);
         text += "\n";
     }
@@ -152,7 +155,8 @@ void printTables(const Program& program, std::string& text) {
 
 std::string dump(const Program& program) {
     std::string text = "program " + program.architecture + " layers=" + std::to_string(program.layers) +
-                       " width=" + std::to_string(program.width) + " vocabulary=" + std::to_string(program.vocabulary) +
+                       " width=" + std::to_string(program.width) +
+                       " vocabulary=" + std::to_string(program.vocabulary) +
                        " context=" + std::to_string(program.trainedContext) + "\n";
     printTables(program, text);
     for (const Segment& segment : program.segments) {
@@ -160,7 +164,8 @@ std::string dump(const Program& program) {
         const bool inLayer = segment.kind == SegmentKind::Mixer || segment.kind == SegmentKind::FeedForward;
         if (inLayer) text += " " + std::to_string(segment.layer);
         if (!segment.carried.empty()) text += " carries";
-        for (SlotId slot : segment.carried) text += " " + program.slots[slot].name;
+        for (SlotId slot : segment.carried)
+            text += " " + program.slots[slot].name;
         text += "\n";
         for (const Op& op : segment.ops) {
             Printer printer{program, {}};

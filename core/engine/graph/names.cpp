@@ -41,7 +41,8 @@ std::string_view nameOf(const Op& op) {
 #define LOADER_OP(name) #name,
 #include "core/engine/graph/ops.inc"
     };
-    static_assert(std::size(kNames) == std::variant_size_v<Op>, "ops.inc and the variant list the same operations");
+    static_assert(std::size(kNames) == std::variant_size_v<Op>,
+                  "ops.inc and the variant list the same operations");
     return kNames[op.index()];
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// The macro-operations of a program, as plain data at fused granularity. A slot is one activation vector per token;
-// a tensor is a row of the program's weight table. Nothing here knows a model family or a device.
+// The macro-operations of a program, as plain data at fused granularity. A slot is one activation vector per
+// token; a tensor is a row of the program's weight table. Nothing here knows a model family or a device.
 #pragma once
 
 #include <cstdint>
@@ -55,8 +55,8 @@ struct NormOp {
     bool accumulate = false;
 };
 
-/// Query, key and value vectors of every head, by three matrices or one fused matrix (query rows, key rows, value rows),
-/// with an optional norm of each head's query and key.
+/// Query, key and value vectors of every head, by three matrices or one fused matrix (query rows, key rows,
+/// value rows), with an optional norm of each head's query and key.
 /// @shape query [heads × keyLength], key [kvHeads × keyLength], value [kvHeads × valueLength]
 struct QkvOp {
     Linear query;
@@ -76,7 +76,8 @@ struct QkvOp {
     SlotId valueOut = kNone;
 };
 
-/// Rotates query and key by their position (rope kNone: leaves them) and appends key and value to the KV cache.
+/// Rotates query and key by their position (rope kNone: leaves them) and appends key and value to the KV
+/// cache.
 struct RopeStoreOp {
     RopeId rope = kNone;
     /// Index into Program::kvLayers.
@@ -117,7 +118,8 @@ struct GateUpOp {
     SlotId out = kNone;
 };
 
-/// Picks `used` of `experts` for each token. The routing slot holds `used` pairs (expert index, weight) as floats.
+/// Picks `used` of `experts` for each token. The routing slot holds `used` pairs (expert index, weight) as
+/// floats.
 /// @shape weight [experts, width]; out [2 × used]: indices, then weights
 struct RouteOp {
     Linear linear;
@@ -165,8 +167,8 @@ struct HeadOp {
     SlotId in = kNone;
 };
 
-using Op = std::variant<EmbedOp, NormOp, QkvOp, RopeStoreOp, AttendOp, ProjectOp, GateUpOp, RouteOp, ExpertGateUpOp,
-                        ExpertDownOp, HeadOp>;
+using Op = std::variant<EmbedOp, NormOp, QkvOp, RopeStoreOp, AttendOp, ProjectOp, GateUpOp, RouteOp,
+                        ExpertGateUpOp, ExpertDownOp, HeadOp>;
 
 std::string_view nameOf(const Op& op);
 

@@ -53,7 +53,8 @@ struct WeightsOf {
         add(linear.bias);
     }
     void addExperts(TensorId first, bool separate, std::uint32_t experts) {
-        for (std::uint32_t i = 0; i < (separate ? experts : 1); ++i) add(first + i);
+        for (std::uint32_t i = 0; i < (separate ? experts : 1); ++i)
+            add(first + i);
     }
 
     void operator()(const EmbedOp& op) {
@@ -65,7 +66,8 @@ struct WeightsOf {
         add(op.bias);
     }
     void operator()(const QkvOp& op) {
-        for (const Linear* linear : {&op.query, &op.key, &op.value, &op.fused}) add(*linear);
+        for (const Linear* linear : {&op.query, &op.key, &op.value, &op.fused})
+            add(*linear);
         add(op.queryNorm);
         add(op.keyNorm);
     }
@@ -101,18 +103,22 @@ std::vector<TensorId> weightUse(const Op& op, const Program& program) {
 
 std::uint32_t Program::carriedWidth(std::size_t segment) const {
     std::uint32_t total = 0;
-    for (SlotId slot : segments[segment].carried) total += slots[slot].width;
+    for (SlotId slot : segments[segment].carried)
+        total += slots[slot].width;
     return total;
 }
 
 void Program::finish() {
-    // Backwards liveness: a slot is alive in front of an operation that reads it, until one that only writes it.
+    // Backwards liveness: a slot is alive in front of an operation that reads it, until one that only writes
+    // it.
     std::vector<bool> alive(slots.size(), false);
     for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
         for (auto op = segment->ops.rbegin(); op != segment->ops.rend(); ++op) {
             const SlotUse use = slotUse(*op);
-            for (SlotId slot : use.writes) alive[slot] = false;
-            for (SlotId slot : use.reads) alive[slot] = true;
+            for (SlotId slot : use.writes)
+                alive[slot] = false;
+            for (SlotId slot : use.reads)
+                alive[slot] = true;
         }
         segment->carried.clear();
         for (SlotId slot = 0; slot < slots.size(); ++slot) {

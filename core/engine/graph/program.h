@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// A model lowered to a flat list of macro-operations: what a back end plans, loads and runs. Built once per model;
-// symbolic only in the number of tokens and the length of the KV cache.
+// A model lowered to a flat list of macro-operations: what a back end plans, loads and runs. Built once per
+// model; symbolic only in the number of tokens and the length of the KV cache.
 #pragma once
 
 #include <cstdint>

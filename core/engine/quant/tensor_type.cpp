@@ -14,7 +14,8 @@ namespace loader::quant {
 namespace {
 
 constexpr TypeInfo kTypes[] = {
-#define LOADER_TENSOR_TYPE(name, number, values, bytes, role) {TensorType::name, #name, values, bytes, TypeRole::role},
+#define LOADER_TENSOR_TYPE(name, number, values, bytes, role) \
+    {TensorType::name, #name, values, bytes, TypeRole::role},
 #include "core/engine/quant/types.inc"
 };
 

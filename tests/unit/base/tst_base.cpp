@@ -84,11 +84,11 @@ void TestBase::everyHalfSurvivesARoundTrip() {
 }
 
 void TestBase::floatToHalfRoundsToNearestEven() {
-    QCOMPARE(int(floatToHalf(1.0f + 0x1p-11f)), 0x3C00);            // tie, even below
-    QCOMPARE(int(floatToHalf(1.0f + 3 * 0x1p-11f)), 0x3C02);        // tie, even above
+    QCOMPARE(int(floatToHalf(1.0f + 0x1p-11f)), 0x3C00);      // tie, even below
+    QCOMPARE(int(floatToHalf(1.0f + 3 * 0x1p-11f)), 0x3C02);  // tie, even above
     QCOMPARE(int(floatToHalf(65519.0f)), 0x7BFF);
     QCOMPARE(int(floatToHalf(65520.0f)), 0x7C00);
-    QCOMPARE(int(floatToHalf(0x1p-25f)), 0);                        // tie to even zero
+    QCOMPARE(int(floatToHalf(0x1p-25f)), 0);  // tie to even zero
     QCOMPARE(int(floatToHalf(-0x1.8p-25f)), 0x8001);
     QCOMPARE(int(floatToBfloat16(1.0f + 0x1p-8f)), 0x3F80);
     QCOMPARE(int(floatToBfloat16(1.0f + 3 * 0x1p-8f)), 0x3F82);
@@ -97,8 +97,8 @@ void TestBase::floatToHalfRoundsToNearestEven() {
 void TestBase::utf8RefusesWhatUnicodeRefuses() {
     using namespace std::string_view_literals;
     QVERIFY(utf8::isValid("aé€😀"));
-    for (const std::string_view bad : {"\xC0\x80"sv, "\xED\xA0\x80"sv, "\xF4\x90\x80\x80"sv, "\xFF"sv, "\xE2\x82"sv,
-                                       "\x80"sv, "\xF0\x80\x80\x80"sv}) {
+    for (const std::string_view bad : {"\xC0\x80"sv, "\xED\xA0\x80"sv, "\xF4\x90\x80\x80"sv, "\xFF"sv,
+                                       "\xE2\x82"sv, "\x80"sv, "\xF0\x80\x80\x80"sv}) {
         QVERIFY(!utf8::isValid(bad));
     }
     for (char32_t codePoint : {0x24u, 0x7FFu, 0x800u, 0xFFFDu, 0x10000u, 0x10FFFFu}) {
@@ -112,7 +112,8 @@ void TestBase::utf8RefusesWhatUnicodeRefuses() {
 void TestBase::completePrefixKeepsUnfinishedCharactersBack() {
     const std::string text = "a😀";
     QCOMPARE(utf8::completePrefix(text), text.size());
-    for (std::size_t cut = 2; cut < text.size(); ++cut) QCOMPARE(utf8::completePrefix(text.substr(0, cut)), std::size_t(1));
+    for (std::size_t cut = 2; cut < text.size(); ++cut)
+        QCOMPARE(utf8::completePrefix(text.substr(0, cut)), std::size_t(1));
     // Bytes that can never become a character are not kept back.
     QCOMPARE(utf8::completePrefix("a\xFF"), std::size_t(2));
     QCOMPARE(utf8::completePrefix("a\xE0\x80"), std::size_t(3));
@@ -156,9 +157,11 @@ void TestBase::poolRunsEveryMemberAndBarriersOrder() {
             pool.run([&](TeamMember& member) {
                 before[member.index()] = member.index() + 1;
                 member.barrier();
-                for (unsigned value : before) sums[member.index()] += value;
+                for (unsigned value : before)
+                    sums[member.index()] += value;
             });
-            for (unsigned sum : sums) QCOMPARE(sum, threads * (threads + 1) / 2);
+            for (unsigned sum : sums)
+                QCOMPARE(sum, threads * (threads + 1) / 2);
         }
     }
 }
@@ -170,9 +173,11 @@ void TestBase::sharesCoverEverythingOnce() {
             std::vector<std::atomic<int>> hits(total);
             pool.run([&](TeamMember& member) {
                 const auto range = member.share(total, grain);
-                for (std::size_t i = range.begin; i < range.end; ++i) ++hits[i];
+                for (std::size_t i = range.begin; i < range.end; ++i)
+                    ++hits[i];
             });
-            for (const auto& hit : hits) QCOMPARE(hit.load(), 1);
+            for (const auto& hit : hits)
+                QCOMPARE(hit.load(), 1);
         }
     }
 }
