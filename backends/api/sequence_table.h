@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// The bookkeeping that every back end needs in front of a batch: which sequences exist, how long they are,
+// whether a batch continues them, and what each item may see. Header only, so that back ends share no
+// library.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "backends/api/backend.h"
+
+namespace loader::backend {
+
+/// @thread confined to its session.
+class SequenceTable {
+public:
+    SequenceTable(unsigned sequences, std::uint32_t contextTokens)
+        : m_lengths(sequences, 0), m_contextTokens(contextTokens) {}
+
+    std::uint32_t contextTokens() const { return m_contextTokens; }
+    std::uint32_t length(std::uint32_t sequence) const { return m_lengths[sequence]; }
+    Status checkSequence(std::uint32_t sequence) const {
+        if (sequence < m_lengths.size()) return {};
+        return Error(Errc::B708, {std::to_string(sequence), "no such sequence"});
+    }
+
+    /// Checks that the batch continues its sequences. visibleEnds[i] is one past the last position item i
+    /// sees.
+    /// @errors B708, R902
+    Status admit(std::span<const BatchItem> batch, std::vector<std::uint32_t>& visibleEnds) const {
+        std::vector<std::uint32_t> next = m_lengths;
+        visibleEnds.resize(batch.size());
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+            const BatchItem& item = batch[i];
+            LOADER_CHECK(checkSequence(item.sequence));
+            const std::uint32_t position = item.position[0];
+            if (position != next[item.sequence]) {
+                return Error(Errc::B708, {std::to_string(position),
+                                          "the sequence goes on at " + std::to_string(next[item.sequence])});
+            }
+            if (position >= m_contextTokens) {
+                return Error(Errc::R902, {std::to_string(position + 1), std::to_string(m_contextTokens)});
+            }
+            ++next[item.sequence];
+            visibleEnds[i] = position + 1;
+        }
+        widenGroups(batch, visibleEnds);
+        return {};
+    }
+
+    /// Makes an admitted and computed batch part of the sequences.
+    void commit(std::span<const BatchItem> batch) {
+        for (const BatchItem& item : batch)
+            ++m_lengths[item.sequence];
+    }
+    void setLength(std::uint32_t sequence, std::uint32_t length) { m_lengths[sequence] = length; }
+
+private:
+    /// Items of one bidirectional group see up to the last of them.
+    static void widenGroups(std::span<const BatchItem> batch, std::vector<std::uint32_t>& visibleEnds) {
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+            if (batch[i].group == 0) continue;
+            for (std::size_t j = 0; j < batch.size(); ++j) {
+                const bool together =
+                    batch[j].group == batch[i].group && batch[j].sequence == batch[i].sequence;
+                if (together) visibleEnds[i] = std::max(visibleEnds[i], batch[j].position[0] + 1);
+            }
+        }
+    }
+
+    std::vector<std::uint32_t> m_lengths;
+    std::uint32_t m_contextTokens;
+};
+
+}  // namespace loader::backend

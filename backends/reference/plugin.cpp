@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// The only file of this back end that knows Qt.
+
+#include <QObject>
+#include <exception>
+
+#include "backends/api/plugin.h"
+#include "backends/reference/reference_backend.h"
+
+class ReferencePlugin final : public QObject, public loader::backend::BackendPlugin {
+    Q_OBJECT
+    Q_PLUGIN_METADATA(IID LOADER_BACKEND_IID FILE "reference.json")
+    Q_INTERFACES(loader::backend::BackendPlugin)
+
+public:
+    loader::Result<std::unique_ptr<loader::backend::Backend>> create() override {
+        try {
+            return std::unique_ptr<loader::backend::Backend>(
+                std::make_unique<loader::backend::ReferenceBackend>());
+        } catch (const std::exception& failure) {
+            return loader::Error(loader::Errc::B703, {"reference", failure.what()});
+        }
+    }
+};
+
+#include "plugin.moc"
