@@ -57,8 +57,8 @@ std::optional<std::uint64_t> rowBytes(TensorType type, std::uint64_t values);
 
 /// The one size function for tensors of files: every step checked, capped at 2^63 - 1 bytes.
 /// @shape dims: 1 to 4 numbers, the row length first
-/// @errors GG045 zero dimension, GG046 dimension above 2^40 … 2^63, GG047 too many elements, GG050 broken
-/// row, GG051 too many bytes;
+/// @errors in this order: GG044 not 1 to 4 dimensions, GG045 zero dimension, GG046 dimension that cannot be
+///         padded to 32 below 2^63, GG047 2^63 elements or more, GG050 broken row, GG051 2^63 bytes or more;
 ///         place is left to the caller, name goes into the sentence
 Result<std::uint64_t> checkedTensorBytes(TensorType type, std::span<const std::uint64_t> dims,
                                          std::string_view name);
