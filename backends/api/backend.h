@@ -48,8 +48,6 @@ struct LoadOptions {
     std::uint32_t contextTokens = 4096;
     unsigned sequences = 1;
     KvType kv = KvType::F16;
-    /// Keep the weights in physical memory.
-    bool lockMemory = false;
     /// Forces a lower instruction-set tier of the back end ("avx2"); empty takes the best.
     std::string tier;
 };
@@ -73,7 +71,7 @@ struct MemoryParts {
     std::uint64_t total() const { return weights + kv + compute + output; }
 };
 
-/// The fallback chain's question, answered before anything is allocated.
+/// Answered before anything is allocated.
 struct PlanReport {
     /// One sentence for each thing the back end cannot do; empty means it can run the program.
     std::vector<std::string> unsupported;
@@ -88,8 +86,6 @@ struct Progress {
 /// What loading did, for the load report.
 struct LoadEffects {
     MemoryParts used;
-    /// "locked", "not asked", or why not.
-    std::string lockMemory;
     std::string tier;
     unsigned threads = 0;
 };

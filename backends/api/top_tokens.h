@@ -54,4 +54,46 @@ inline void appendTopTokens(std::span<float> logits, const OutputRequest& reques
     out.logSumExp.push_back(static_cast<float>(greatest + std::log(sum)));
 }
 
+/// Adds the request's biases in place, then appends what it asks for: the row itself or its best tokens.
+inline void appendLogits(std::span<float> logits, const OutputRequest& request, ForwardOutput& out) {
+    for (const TokenBias& bias : request.bias) {
+        const bool known = bias.token >= 0 && static_cast<std::size_t>(bias.token) < logits.size();
+        if (known) logits[static_cast<std::size_t>(bias.token)] += bias.bias;
+    }
+    if (request.kind == OutputKind::TopTokens) {
+        appendTopTokens(logits, request, out);
+        return;
+    }
+    out.values.insert(out.values.end(), logits.begin(), logits.end());
+    out.rowWidth = logits.size();
+}
+
+/// Turns rows of hidden states (one for each wanted item) into the mean of each sequence, in order of first
+/// appearance.
+inline void poolBySequence(std::span<const BatchItem> batch, ForwardOutput& out) {
+    std::vector<std::uint32_t> sequences;
+    std::vector<float> counts;
+    std::vector<float> sums;
+    std::size_t row = 0;
+    for (const BatchItem& item : batch) {
+        if (!item.wantsOutput) continue;
+        const auto found = std::find(sequences.begin(), sequences.end(), item.sequence);
+        const auto which = static_cast<std::size_t>(found - sequences.begin());
+        if (found == sequences.end()) {
+            sequences.push_back(item.sequence);
+            counts.push_back(0.0f);
+            sums.resize(sums.size() + out.rowWidth, 0.0f);
+        }
+        counts[which] += 1.0f;
+        for (std::size_t i = 0; i < out.rowWidth; ++i)
+            sums[which * out.rowWidth + i] += out.values[row * out.rowWidth + i];
+        ++row;
+    }
+    for (std::size_t s = 0; s < counts.size(); ++s) {
+        for (std::size_t i = 0; i < out.rowWidth; ++i)
+            sums[s * out.rowWidth + i] /= counts[s];
+    }
+    out.values = std::move(sums);
+}
+
 }  // namespace loader::backend

@@ -20,9 +20,7 @@ public:
           m_segments(segments.begin(), segments.end()),
           m_threads(threads) {}
 
-    LoadEffects effects() const override {
-        return {MemoryParts{}, "not asked", "double precision", m_threads};
-    }
+    LoadEffects effects() const override { return {MemoryParts{}, "double precision", m_threads}; }
     Result<std::unique_ptr<Session>> openSession(const SessionOptions& options) override {
         return makeReferenceSession(m_program, m_weights, m_segments, options, m_threads);
     }

@@ -496,14 +496,7 @@ private:
             for (std::size_t i = 0; i < logits.size(); ++i) {
                 logits[i] = static_cast<float>(reference::softcap(op.scale * values[i], op.softcap));
             }
-            if (request.kind == OutputKind::TopTokens) {
-                appendTopTokens(logits, request, out);
-            } else {
-                for (const TokenBias& bias : request.bias)
-                    logits[static_cast<std::size_t>(bias.token)] += bias.bias;
-                out.values.insert(out.values.end(), logits.begin(), logits.end());
-                out.rowWidth = logits.size();
-            }
+            appendLogits(logits, request, out);
         }
     }
 
@@ -517,33 +510,16 @@ private:
     void collectHidden(const OutputRequest& request, ForwardOutput& out) {
         if (request.kind != OutputKind::Hidden && request.kind != OutputKind::Pooled) return;
         const std::vector<SlotId> slots = leavingSlots();
-        std::vector<std::uint32_t> sequences;
-        std::vector<std::uint32_t> counts;
         for (std::size_t t = 0; t < tokens(); ++t) {
             if (!m_batch[t].wantsOutput) continue;
-            std::vector<float> values;
             for (SlotId slot : slots) {
                 for (double x : row(slot, t))
-                    values.push_back(static_cast<float>(x));
-            }
-            out.rowWidth = values.size();
-            const auto found = std::find(sequences.begin(), sequences.end(), m_batch[t].sequence);
-            if (request.kind == OutputKind::Hidden || found == sequences.end()) {
-                sequences.push_back(m_batch[t].sequence);
-                counts.push_back(1);
-                out.values.insert(out.values.end(), values.begin(), values.end());
-                continue;
-            }
-            const auto which = static_cast<std::size_t>(found - sequences.begin());
-            ++counts[which];
-            for (std::size_t i = 0; i < values.size(); ++i)
-                out.values[which * out.rowWidth + i] += values[i];
-        }
-        for (std::size_t s = 0; s < counts.size(); ++s) {
-            for (std::size_t i = 0; i < out.rowWidth; ++i) {
-                out.values[s * out.rowWidth + i] /= static_cast<float>(counts[s]);
+                    out.values.push_back(static_cast<float>(x));
             }
         }
+        for (SlotId slot : slots)
+            out.rowWidth += m_program.slots[slot].width;
+        if (request.kind == OutputKind::Pooled) poolBySequence(m_batch, out);
     }
 
     const graph::Program& m_program;

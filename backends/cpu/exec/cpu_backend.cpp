@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+
+#include "backends/cpu/exec/cpu_backend.h"
+
+#include <numeric>
+
+#include "backends/cpu/exec/cpu_session.h"
+#include "backends/cpu/isa/cpu_features.h"
+#include "core/engine/base/thread_pool.h"
+
+namespace loader::cpu {
+namespace {
+
+using namespace backend;
+
+unsigned teamSize(const LoadOptions& options) {
+    return options.threads != 0 ? options.threads : physicalCores();
+}
+
+Result<KernelTable> kernelsFor(const LoadOptions& options) {
+    if (options.tier.empty()) return selectKernels(detectTier());
+    const auto wanted = tierFromName(options.tier);
+    if (!wanted) return Error(Errc::X001, {"There is no instruction set tier named " + options.tier + "."});
+    return selectKernels(allowedTier(wanted));
+}
+
+std::vector<std::uint32_t> allSegments(const graph::Program& program) {
+    std::vector<std::uint32_t> segments(program.segments.size());
+    std::iota(segments.begin(), segments.end(), 0u);
+    return segments;
+}
+
+class CpuModel final : public Model {
+public:
+    explicit CpuModel(LoadedParts parts) : m_parts(std::move(parts)) {}
+
+    LoadEffects effects() const override {
+        LoadEffects effects;
+        effects.used = sessionMemory(m_parts.program, m_parts.plan, m_parts.options, m_parts.threads);
+        effects.tier = tierName(m_parts.kernels.tier);
+        effects.threads = m_parts.threads;
+        return effects;
+    }
+    Result<std::unique_ptr<Session>> openSession(const SessionOptions& options) override {
+        return makeCpuSession(m_parts, options);
+    }
+
+private:
+    LoadedParts m_parts;
+};
+
+}  // namespace
+
+Result<std::vector<DeviceFacts>> CpuBackend::devices() {
+    return std::vector<DeviceFacts>{
+        {"cpu", "Processor", std::string(tierName(detectTier())), DeviceKind::Cpu, 0, 0}};
+}
+
+Result<PlanReport> CpuBackend::plan(const graph::Program& program, const std::string&,
+                                    const LoadOptions& options) {
+    LOADER_TRY(const KernelTable kernels, kernelsFor(options));
+    const std::vector<std::uint32_t> segments = allSegments(program);
+    PlanReport report;
+    report.unsupported = unsupportedParts(program, segments, kernels);
+    if (!report.unsupported.empty()) return report;
+    report.needed =
+        sessionMemory(program, ExecutionPlan::make(program, segments, kernels), options, teamSize(options));
+    for (const graph::WeightRef& weight : program.weights)
+        report.needed.weights += weight.bytes;
+    return report;
+}
+
+Result<std::unique_ptr<Model>> CpuBackend::load(const graph::Program& program, Weights weights,
+                                                std::span<const std::uint32_t> segments, const std::string&,
+                                                const LoadOptions& options, Progress* progress,
+                                                CancelToken cancel) {
+    LOADER_CHECK(cancel.check());
+    LOADER_TRY(KernelTable kernels, kernelsFor(options));
+    const std::vector<std::string> unsupported = unsupportedParts(program, segments, kernels);
+    if (!unsupported.empty()) return Error(Errc::B702, {"cpu", unsupported.front()});
+    ExecutionPlan plan = ExecutionPlan::make(program, segments, kernels);
+    LoadedParts parts{program,          {weights.begin(), weights.end()}, kernels, std::move(plan), options,
+                      teamSize(options)};
+    if (progress) progress->report(1, 1);  // nothing is copied: the file is used where it is
+    return std::unique_ptr<Model>(std::make_unique<CpuModel>(std::move(parts)));
+}
+
+}  // namespace loader::cpu
