@@ -27,6 +27,8 @@ from gguf import quants
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType as Type
 
 BLOCKS = 48
+# Enough random indices to meet every entry of a codebook of 2048.
+CODEBOOK_BLOCKS = 1024
 # Fields wider than a byte, as (offset, width, count), and the offsets of half-precision scales among them.
 FIELDS = {
     "F32": [(0, 4, 1)], "F16": [(0, 2, 1)], "BF16": [(0, 2, 1)], "F64": [(0, 8, 1)], "I8": [], "I16": [(0, 2, 1)],
@@ -66,13 +68,18 @@ def fnv(data):
     return value
 
 
+def count_of(kind, type_):
+    return CODEBOOK_BLOCKS if kind == "random" and type_.name[:3] in ("IQ1", "IQ2", "IQ3") else BLOCKS
+
+
 def blocks_of(kind, type_, size):
     if kind == "zero":
         return np.zeros((BLOCKS, size), np.uint8)
     if kind == "ones":
         return np.full((BLOCKS, size), 0xFF, np.uint8)
-    data = random_bytes(int(type_), BLOCKS * size).reshape(BLOCKS, size)
-    if kind == "random":
+    count = count_of(kind, type_)
+    data = random_bytes(int(type_), count * size).reshape(count, size)
+    if kind in ("random", "swapped"):
         return data
     bits = SCALE_BITS[kind]
     for offset in SCALES.get(type_.name, []):
@@ -170,13 +177,13 @@ def main():
         for kind in ("random", "zero", "ones", "largest", "denormal"):
             if kind in SCALE_BITS and type_.name not in SCALES and type_.name != "IQ1_M":
                 continue
-            result = convert(library, type_, blocks_of(kind, type_, size), BLOCKS * values)
+            result = convert(library, type_, blocks_of(kind, type_, size), count_of(kind, type_) * values)
             if result is None:
                 sys.exit(f"{type_.name} needs the library")
             pattern = bits(result)
             first = " ".join(f"{word:08x}" for word in pattern[:8])
-            print(f"{type_.name} {kind} {BLOCKS} {fnv(pattern.tobytes()):016x} {first}")
-        print(f"{type_.name} swapped {BLOCKS} {fnv(swapped(type_, blocks_of('random', type_, size)).tobytes()):016x}")
+            print(f"{type_.name} {kind} {count_of(kind, type_)} {fnv(pattern.tobytes()):016x} {first}")
+        print(f"{type_.name} swapped {BLOCKS} {fnv(swapped(type_, blocks_of('swapped', type_, size)).tobytes()):016x}")
 
 
 main()
