@@ -11,6 +11,13 @@ from ggml's C library, which is also compared with the package for every other t
     TYPE KIND BLOCKS CHECKSUM BITS…   checksum (FNV-1a, 64 bits) of the floats made of BLOCKS blocks of input KIND, and
                                       the bits of their first eight; every NaN counts as 7fc00000
     TYPE swapped BLOCKS CHECKSUM      checksum of the random blocks with the bytes of all wide fields reversed
+
+    python3 tests/support/make_quant_goldens.py --quantized libggml-base.so.0 > tests/data/quant/quantized.txt
+
+writes what the reference makes of 16 384 known floats:
+
+    TYPE SHAPE bytes CHECKSUM         checksum of the bytes
+    TYPE SHAPE error PLAIN WEIGHTED   root mean square error; the same with each value weighted by its magnitude
 """
 import ctypes
 import sys
@@ -20,6 +27,8 @@ from gguf import quants
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType as Type
 
 BLOCKS = 48
+# Enough random indices to meet every entry of a codebook of 2048.
+CODEBOOK_BLOCKS = 1024
 # Fields wider than a byte, as (offset, width, count), and the offsets of half-precision scales among them.
 FIELDS = {
     "F32": [(0, 4, 1)], "F16": [(0, 2, 1)], "BF16": [(0, 2, 1)], "F64": [(0, 8, 1)], "I8": [], "I16": [(0, 2, 1)],
@@ -59,13 +68,18 @@ def fnv(data):
     return value
 
 
+def count_of(kind, type_):
+    return CODEBOOK_BLOCKS if kind == "random" and type_.name[:3] in ("IQ1", "IQ2", "IQ3") else BLOCKS
+
+
 def blocks_of(kind, type_, size):
     if kind == "zero":
         return np.zeros((BLOCKS, size), np.uint8)
     if kind == "ones":
         return np.full((BLOCKS, size), 0xFF, np.uint8)
-    data = random_bytes(int(type_), BLOCKS * size).reshape(BLOCKS, size)
-    if kind == "random":
+    count = count_of(kind, type_)
+    data = random_bytes(int(type_), count * size).reshape(count, size)
+    if kind in ("random", "swapped"):
         return data
     bits = SCALE_BITS[kind]
     for offset in SCALES.get(type_.name, []):
@@ -120,8 +134,42 @@ def swapped(type_, data):
     return data
 
 
+def floats_of(shape):
+    """Sums of twelve 16-bit numbers, so nearly a normal distribution of variance 1, and exact in every language."""
+    words = random_bytes(7, 16384 * 24).view("<u2").reshape(-1, 12).astype(np.int64)
+    values = ((words.sum(axis=1) - 393210) / 65536).astype(np.float32)
+    if shape == "outliers":
+        values[::37] *= 8
+    if shape == "shifted":
+        values += np.float32(2)
+    return values
+
+
+def quantized(path):
+    library = ctypes.CDLL(path)
+    for name in ("F16", "BF16", "Q4_0", "Q8_0", "Q4_K", "Q6_K"):
+        type_ = Type[name]
+        per_block, size = GGML_QUANT_SIZES[type_]
+        for shape in ("normal", "outliers", "shifted"):
+            values = floats_of(shape)
+            if not name.endswith("_K"):
+                print(f"{name} {shape} bytes {fnv(quants.quantize(values, type_).tobytes()):016x}")
+                continue
+            function = getattr(library, f"quantize_row_{name.lower()[:-1]}K_ref")
+            function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
+            data = np.zeros((len(values) // per_block, size), np.uint8)
+            function(values.ctypes.data, data.ctypes.data, len(values))
+            error = (quants.dequantize(data, type_).reshape(-1).astype(np.float64) - values) ** 2
+            weights = np.abs(values.astype(np.float64))
+            print(f"{name} {shape} error {np.sqrt(error.mean()):.9f} {np.sqrt((error * weights).sum() / weights.sum()):.9f}")
+
+
 def main():
     np.seterr(all="ignore")
+    if sys.argv[1:2] == ["--quantized"]:
+        print("# Made by tests/support/make_quant_goldens.py --quantized; see there.")
+        quantized(sys.argv[2])
+        return
     library = ctypes.CDLL(sys.argv[1]) if len(sys.argv) > 1 else None
     print("# Made by tests/support/make_quant_goldens.py; see there.")
     for type_ in Type:
@@ -129,13 +177,13 @@ def main():
         for kind in ("random", "zero", "ones", "largest", "denormal"):
             if kind in SCALE_BITS and type_.name not in SCALES and type_.name != "IQ1_M":
                 continue
-            result = convert(library, type_, blocks_of(kind, type_, size), BLOCKS * values)
+            result = convert(library, type_, blocks_of(kind, type_, size), count_of(kind, type_) * values)
             if result is None:
                 sys.exit(f"{type_.name} needs the library")
             pattern = bits(result)
             first = " ".join(f"{word:08x}" for word in pattern[:8])
-            print(f"{type_.name} {kind} {BLOCKS} {fnv(pattern.tobytes()):016x} {first}")
-        print(f"{type_.name} swapped {BLOCKS} {fnv(swapped(type_, blocks_of('random', type_, size)).tobytes()):016x}")
+            print(f"{type_.name} {kind} {count_of(kind, type_)} {fnv(pattern.tobytes()):016x} {first}")
+        print(f"{type_.name} swapped {BLOCKS} {fnv(swapped(type_, blocks_of('swapped', type_, size)).tobytes()):016x}")
 
 
 main()
