@@ -22,6 +22,6 @@ QByteArray readAll(const QString& path);
 }  // namespace loader::test
 
 /// Skips the running test by name where the optional file is absent.
-#define LOADER_NEED_SHARED(variable, relativePath)                     \
-    const QString variable = loader::test::sharedFile(relativePath);   \
+#define LOADER_NEED_SHARED(variable, relativePath)                   \
+    const QString variable = loader::test::sharedFile(relativePath); \
     if (variable.isEmpty()) QSKIP("optional data absent: " relativePath)
