@@ -178,7 +178,7 @@ Result<Writer::Layout> Writer::layOut(const Metadata& metadata, std::span<const 
     return layout;
 }
 
-Status Writer::emitTensor(const Tensor& tensor, std::uint64_t bytes, const Sink& sink) const {
+Status Writer::putTensor(const Tensor& tensor, std::uint64_t bytes, const Sink& sink) const {
     if (!tensor.source) return sink(tensor.data);
     std::vector<std::byte> piece(static_cast<std::size_t>(std::min<std::uint64_t>(bytes, kPieceBytes)));
     for (std::uint64_t done = 0; done < bytes;) {
@@ -191,12 +191,12 @@ Status Writer::emitTensor(const Tensor& tensor, std::uint64_t bytes, const Sink&
     return {};
 }
 
-Status Writer::emit(const Layout& layout, std::span<const Tensor> tensors, const Sink& sink) const {
+Status Writer::putAll(const Layout& layout, std::span<const Tensor> tensors, const Sink& sink) const {
     LOADER_CHECK(sink(layout.head));
     const std::vector<std::byte> zeros(static_cast<std::size_t>(layout.alignment));
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         const std::uint64_t bytes = layout.tensorBytes[i];
-        LOADER_CHECK(emitTensor(tensors[i], bytes, sink));
+        LOADER_CHECK(putTensor(tensors[i], bytes, sink));
         const std::uint64_t rest = bytes % layout.alignment;
         if (rest != 0)
             LOADER_CHECK(sink(std::span(zeros).first(static_cast<std::size_t>(layout.alignment - rest))));
@@ -209,7 +209,7 @@ Result<std::vector<std::byte>> Writer::bytesOf(const Metadata& metadata,
     LOADER_TRY(const Layout layout, layOut(metadata, tensors));
     std::vector<std::byte> bytes;
     bytes.reserve(static_cast<std::size_t>(layout.total));
-    LOADER_CHECK(emit(layout, tensors, [&](std::span<const std::byte> piece) {
+    LOADER_CHECK(putAll(layout, tensors, [&](std::span<const std::byte> piece) {
         bytes.insert(bytes.end(), piece.begin(), piece.end());
         return Status();
     }));
@@ -221,7 +221,7 @@ Status Writer::writeTo(const std::string& path, const Metadata& metadata,
     LOADER_TRY(const Layout layout, layOut(metadata, tensors));
     LOADER_TRY(const std::unique_ptr<AtomicFile> file, AtomicFile::create(path));
     LOADER_CHECK(
-        emit(layout, tensors, [&](std::span<const std::byte> piece) { return file->append(piece); }));
+        putAll(layout, tensors, [&](std::span<const std::byte> piece) { return file->append(piece); }));
     return file->commit();
 }
 

@@ -70,8 +70,8 @@ private:
     using Sink = std::function<Status(std::span<const std::byte>)>;
 
     Result<Layout> layOut(const Metadata& metadata, std::span<const Tensor> tensors) const;
-    Status emit(const Layout& layout, std::span<const Tensor> tensors, const Sink& sink) const;
-    Status emitTensor(const Tensor& tensor, std::uint64_t bytes, const Sink& sink) const;
+    Status putAll(const Layout& layout, std::span<const Tensor> tensors, const Sink& sink) const;
+    Status putTensor(const Tensor& tensor, std::uint64_t bytes, const Sink& sink) const;
     Result<std::vector<std::byte>> bytesOf(const Metadata& metadata, std::span<const Tensor> tensors) const;
     Status writeTo(const std::string& path, const Metadata& metadata, std::span<const Tensor> tensors) const;
     Result<std::size_t> shardCount(std::size_t tensorsPerShard) const;
