@@ -23,6 +23,10 @@ enum class SamplerStage : std::uint8_t {
 #define LOADER_SAMPLER(stage, name, function) stage,
 #include "core/engine/sampling/samplers.inc"
 };
+inline constexpr std::size_t kStageCount = 0
+#define LOADER_SAMPLER(stage, name, function) +1
+#include "core/engine/sampling/samplers.inc"
+    ;
 
 /// The name in settings, for example "top_k".
 std::string_view stageName(SamplerStage stage);

@@ -101,7 +101,7 @@ private:
     Generation(GenerationOptions options, std::vector<TokenId> prompt, TokenText& text,
                sampling::Sampler sampler, StopMatcher matcher);
     Status replay();
-    Result<GenerationEvent> take(const sampling::Choice& choice);
+    GenerationEvent take(TokenId token);
     bool isEnd(TokenId token) const;
     void finish(StopReason reason, std::string& text);
     Status expectOutput(bool wanted) const;
