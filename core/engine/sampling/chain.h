@@ -39,6 +39,8 @@ public:
 
     /// Changed logits in the dense form, ascending ids.
     std::span<const Item> overlay() const { return m_overlay; }
+    /// What is left in the listed form, in no order.
+    std::span<const Item> items() const { return m_items; }
 
     /// Lists the k greatest.
     void keepGreatest(std::size_t k);

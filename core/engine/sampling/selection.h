@@ -33,7 +33,7 @@ struct CanonicalLess {
 
 /// Rearranges items so that its first n are the first n in the order of `less`, and returns the smallest n
 /// whose weights add up to `target` or, with `beyond`, to more than it; items.size() where they never do.
-/// Expected time is linear: blocks that grow eightfold are split off the front, then the last block is
+/// Expected time is linear: growing blocks are split off the front, then the last block is
 /// halved.
 /// @source the idea of weighted selection: Blum et al. 1973; std::nth_element bounds the worst case
 template <class Less>
@@ -59,7 +59,7 @@ std::size_t smallestPrefix(std::span<Item> items, double target, bool beyond, Le
         }
         mass += part;
         low = middle;
-        block *= 8;
+        block *= 32;
     }
     std::sort(items.begin() + static_cast<std::ptrdiff_t>(low),
               items.begin() + static_cast<std::ptrdiff_t>(high), less);
