@@ -26,13 +26,17 @@ struct PreTokenizer {
     bool ignoreMerges = false;
     /// The beginning token is added where the file does not say.
     bool addBos = false;
+    /// A separator follows the text where the file does not say.
+    bool addSep = false;
+    /// There is no beginning token unless the file names one.
+    bool noDefaultBos = false;
 };
 
 /// The row of a name; empty where the name is not known.
 std::optional<PreTokenizer> findPreTokenizer(std::string_view name);
 
 /// Every rule set, for tests.
-const std::vector<RuleSet>& allRuleSets();
+std::vector<RuleSet> allRuleSets();
 
 /// Appends the lengths of the pieces of text: never 0, in order, and together the whole text.
 /// Bytes that are no UTF-8 count as one symbol each.

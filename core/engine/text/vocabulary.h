@@ -64,6 +64,9 @@ public:
     bool addEos() const { return m_addEos; }
     bool addSep() const { return m_addSep; }
     bool addSpacePrefix() const { return m_addSpacePrefix; }
+    /// What WordPiece does to text first.
+    bool lowercase() const { return m_lowercase; }
+    bool stripAccents() const { return m_stripAccents; }
     /// Whole words that are tokens are taken without merging (some byte-level BPE models).
     bool ignoreMerges() const { return m_preTokenizer.ignoreMerges; }
     const PreTokenizer& preTokenizer() const { return m_preTokenizer; }
@@ -82,7 +85,7 @@ public:
     std::optional<Merge> merge(TokenId left, TokenId right) const;
     /// Rank of a SentencePiece token: tokens with equal scores share one, higher scores have lower ranks.
     std::uint32_t scoreRank(TokenId id) const { return m_scoreRanks.empty() ? 0 : m_scoreRanks[id]; }
-    /// Tokens that are recognised as a whole before anything else, longest text first.
+    /// Tokens that are recognised as a whole before anything else: special and user-defined ones.
     const std::vector<TokenId>& wholeTokens() const { return m_wholeTokens; }
     /// Length of the longest token text. @unit bytes
     std::size_t maximumTokenBytes() const { return m_maximumTokenBytes; }
@@ -98,8 +101,10 @@ private:
         std::uint32_t length = 0;
         TokenType type = TokenType::Normal;
         bool special = false;
+        bool plain = true;  // ordinary text may become this token
         bool endOfGeneration = false;
     };
+    static constexpr TokenId kNoToken = 0xFFFFFFFFU;
     Vocabulary() = default;
     std::string_view view(std::uint32_t start, std::uint32_t length) const {
         return std::string_view(m_texts).substr(start, length);
@@ -122,6 +127,8 @@ private:
     bool m_addEos = false;
     bool m_addSep = false;
     bool m_addSpacePrefix = false;
+    bool m_lowercase = true;
+    bool m_stripAccents = true;
     bool m_wordsAreSeparate = false;
     std::size_t m_maximumTokenBytes = 0;
     PreTokenizer m_preTokenizer;

@@ -53,6 +53,8 @@ struct VocabularyData {
     std::optional<bool> addEos;
     std::optional<bool> addSep;
     std::optional<bool> addSpacePrefix;
+    std::optional<bool> lowercase;     // tokenizer.ggml.normalizer.lowercase
+    std::optional<bool> stripAccents;  // tokenizer.ggml.normalizer.strip_accents
 };
 
 }  // namespace loader::text
