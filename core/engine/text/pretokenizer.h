@@ -26,8 +26,6 @@ struct PreTokenizer {
     bool ignoreMerges = false;
     /// The beginning token is added where the file does not say.
     bool addBos = false;
-    /// A separator follows the text where the file does not say.
-    bool addSep = false;
     /// There is no beginning token unless the file names one.
     bool noDefaultBos = false;
 };

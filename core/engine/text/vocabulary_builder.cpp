@@ -327,7 +327,7 @@ Status VocabularyBuilder::readFlags() {
     const bool wordPiece = v.m_kind == TokenizerKind::WordPiece;
     v.m_addBos = m_data.addBos.value_or(sentencePiece || wordPiece || v.m_preTokenizer.addBos);
     v.m_addEos = m_data.addEos.value_or(false);
-    v.m_addSep = m_data.addSep.value_or(wordPiece || v.m_preTokenizer.addSep);
+    v.m_addSep = m_data.addSep.value_or(wordPiece);
     v.m_addSpacePrefix = m_data.addSpacePrefix.value_or(sentencePiece);
     v.m_lowercase = m_data.lowercase.value_or(true);
     v.m_stripAccents = m_data.stripAccents.value_or(v.m_lowercase);
@@ -336,7 +336,7 @@ Status VocabularyBuilder::readFlags() {
     };
     if (v.m_addBos && !v.m_special.bos) return missing("bos_token_id");
     if (v.m_addEos && !v.m_special.eos) return missing("eos_token_id");
-    if (v.m_addSep && !v.m_special.sep && !v.m_special.eos) return missing("seperator_token_id");
+    if (v.m_addSep && wordPiece && !v.m_special.sep) return missing("seperator_token_id");
     return {};
 }
 
