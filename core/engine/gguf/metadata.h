@@ -136,6 +136,8 @@ public:
     void setNumbers(std::string_view key, ValueType elementType, std::size_t count,
                     std::span<const std::byte> elements);
     void remove(std::string_view key);
+    /// Whether all that was set could be kept. @errors GG011 key, GG062 everything together
+    Status status() const { return m_fault ? Status(*m_fault) : Status(); }
 
     /// Same keys in the same order with the same kinds and bits.
     bool operator==(const Metadata& other) const;
@@ -157,7 +159,9 @@ private:
     std::string_view viewAt(std::uint64_t offset, std::size_t length) const;
     std::uint32_t appendBytes(std::span<const std::byte> bytes);
     void alignBlock();
-    Entry& entryFor(std::string_view key);
+    void store(std::string_view key, const Entry& value);
+    std::vector<std::uint32_t>::const_iterator lowerBound(std::string_view key) const;
+    const Entry* entry(std::string_view key) const;
     TextArrayView textsOf(const Entry& entry) const;
     NumberArrayView numbersOf(const Entry& entry) const;
     Error missing(std::string_view key) const;
@@ -167,6 +171,7 @@ private:
     std::vector<std::uint32_t> m_sorted;   // entries by key, letters compared without case first
     std::vector<std::byte> m_block;        // keys, texts, arrays
     std::vector<std::uint32_t> m_borders;  // of text arrays, offsets into m_block
+    std::optional<Error> m_fault;
 };
 
 }  // namespace loader::gguf

@@ -72,6 +72,10 @@ private:
     Result<Layout> layOut(const Metadata& metadata, std::span<const Tensor> tensors) const;
     Status emit(const Layout& layout, std::span<const Tensor> tensors, const Sink& sink) const;
     Status emitTensor(const Tensor& tensor, std::uint64_t bytes, const Sink& sink) const;
+    Result<std::vector<std::byte>> bytesOf(const Metadata& metadata, std::span<const Tensor> tensors) const;
+    Status writeTo(const std::string& path, const Metadata& metadata, std::span<const Tensor> tensors) const;
+    Result<std::size_t> shardCount(std::size_t tensorsPerShard) const;
+    std::span<const Tensor> shardTensors(std::size_t number, std::size_t tensorsPerShard) const;
     Metadata shardMetadata(std::size_t number, std::size_t count) const;
 
     WriteOptions m_options;
