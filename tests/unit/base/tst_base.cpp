@@ -25,7 +25,7 @@ using namespace loader;
 class TestBase : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void errorCarriesSentencePlaceAndAction();
     void tryHandsErrorsOn();
     void checkedArithmeticNeverWraps();

@@ -96,7 +96,7 @@ Result<std::vector<std::byte>> rewritten(const File& file, std::span<const std::
 class TestGguf : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void scalarsConvertOnlyWithoutLoss();
     void accessNamesTheKeyAndTheKind();
     void settersReplaceAndRemove();

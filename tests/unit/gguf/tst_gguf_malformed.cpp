@@ -71,7 +71,7 @@ void compareReaders(const HoledFile& content, const Result<File>& expected, cons
 class TestGgufMalformed : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void everyCaseIsThereOnce();
     void theValidFileHasTheOffsetsOfTheTable();
     void everyCaseGetsItsCode_data();

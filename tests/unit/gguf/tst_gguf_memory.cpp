@@ -119,7 +119,7 @@ std::string shortName(unsigned number) {
 class TestGgufMemory : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void everyCaseStaysInProportion();
     void theSmallestEntriesStayInProportion();
     void theSmallestTensorsStayInProportion();

@@ -84,7 +84,7 @@ std::vector<std::byte> inputOf(TensorType type, const QString& kind, std::size_t
 class TestDequantize : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void initTestCase();
     void goldens_data();
     void goldens();

@@ -78,7 +78,7 @@ Errors errorsOf(const std::vector<float>& values, const std::vector<float>& resu
 class TestQuantize : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void reference_data();
     void reference();
     void roundTripBounds_data();

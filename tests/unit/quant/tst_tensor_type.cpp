@@ -31,7 +31,7 @@ std::string outcome(TensorType type, const std::vector<std::uint64_t>& dims) {
 class TestTensorType : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void sizesAreThoseOfTheFormat_data();
     void sizesAreThoseOfTheFormat();
     void namesAndNumbersAreUnique();

@@ -73,7 +73,7 @@ std::vector<float> zipf(std::size_t count, double exponent) {
 class TestSamplerDraws : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void philoxGivesThePublishedNumbers();
     void drawsFollowTheSoftmax_data();
     void drawsFollowTheSoftmax();

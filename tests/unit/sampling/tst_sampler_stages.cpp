@@ -91,7 +91,7 @@ double overlayOf(const Chain& chain, TokenId id) {
 class TestSamplerStages : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void everyStageEqualsTheSlowOne_data();
     void everyStageEqualsTheSlowOne();
     void wholeChainsInAnyOrderEqualTheSlowOne();

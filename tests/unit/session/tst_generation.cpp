@@ -107,7 +107,7 @@ Answer dictate(Generation& generation, const std::vector<TokenId>& tokens) {
 class TestGeneration : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void promptsGoInChunks();
     void everyReasonToStop();
     void endTokensCanBeForbidden();

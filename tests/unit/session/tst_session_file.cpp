@@ -45,7 +45,7 @@ bool isF807(const Result<SessionState>& result) {
 class TestSessionFile : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void whatIsWrittenIsRead();
     void theLayoutIsLittleEndianAndFixed();
     void everyCutIsRefused();

@@ -47,7 +47,7 @@ Outcome run(const std::vector<std::string>& pieces, const std::vector<std::strin
 class TestStopMatcher : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void everySplitGivesTheSame();
     void randomTextsEqualTheDefinition();
     void onlyWhatMayStillMatchIsHeldBack();
