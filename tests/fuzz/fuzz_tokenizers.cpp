@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// A small vocabulary, changed by the input, then text. Input: byte 0 the kind, byte 1 options, byte 2 the number of
-// entries to add; each entry is a type byte, a length byte and that many bytes; the rest is text.
-// Checked: ids in range, nothing special out of text, decoding gives the text back, a stream equals the whole.
+// A small vocabulary, changed by the input, then text. Input: byte 0 the kind, byte 1 options, byte 2 the
+// number of entries to add; each entry is a type byte, a length byte and that many bytes; the rest is text.
+// Checked: ids in range, nothing special out of text, decoding gives the text back, a stream equals the
+// whole.
 
 #include <algorithm>
 #include <cstddef>
@@ -65,7 +66,8 @@ struct Words {
 };
 
 void addBase(Words& words, int kind) {
-    for (const char* special : {"<unk>", "<s>", "</s>", "<|end|>"}) words.add(special, 3);
+    for (const char* special : {"<unk>", "<s>", "</s>", "<|end|>"})
+        words.add(special, 3);
     words.types[0] = 2;
     for (unsigned byte = 0; byte < 256; ++byte) {
         char text[8] = {};
@@ -74,7 +76,8 @@ void addBase(Words& words, int kind) {
         if (kind == 1) words.add(std::string(spellingOfByte(static_cast<std::uint8_t>(byte))));
     }
     if (kind != 1) {
-        for (const char* piece : {"▁", "a", "b", "▁a", "ab", "▁ab", "▁▁", "bb", ",", "▁,"}) words.add(piece);
+        for (const char* piece : {"▁", "a", "b", "▁a", "ab", "▁ab", "▁▁", "bb", ",", "▁,"})
+            words.add(piece);
         return;
     }
     for (const char* rule : {"a b", "b b", "ab bb", "Ġ Ġ", "ĠĠ ĠĠ", "Ġ ab"}) {
@@ -92,7 +95,8 @@ void addEntries(Words& words, Input& input, int kind) {
         // Some entries are rules that join two entries which are there already.
         if (kind == 1 && (type & 0x80) != 0 && text.size() >= 2) {
             const std::string& left = words.tokens[static_cast<unsigned char>(text[0]) % words.tokens.size()];
-            const std::string& right = words.tokens[static_cast<unsigned char>(text[1]) % words.tokens.size()];
+            const std::string& right =
+                words.tokens[static_cast<unsigned char>(text[1]) % words.tokens.size()];
             words.merges.push_back(left + " " + right);
             words.add(left + right, 1 + (type & 7));
             continue;
@@ -140,7 +144,8 @@ void checkStream(const std::shared_ptr<const Vocabulary>& vocabulary, const std:
 /// SentencePiece cannot tell "▁" from a space.
 std::string withSpaces(std::string_view text) {
     std::string out(text);
-    for (std::size_t at = out.find(kEscapedSpace); at != std::string::npos; at = out.find(kEscapedSpace, at)) {
+    for (std::size_t at = out.find(kEscapedSpace); at != std::string::npos;
+         at = out.find(kEscapedSpace, at)) {
         out.replace(at, kEscapedSpace.size(), " ");
     }
     return out;
@@ -176,7 +181,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     // Arbitrary ids: the bytes of the text, one each.
     std::vector<TokenId> ids;
-    for (const char c : text) ids.push_back(static_cast<unsigned char>(c) % vocabulary->size());
+    for (const char c : text)
+        ids.push_back(static_cast<unsigned char>(c) % vocabulary->size());
     checkStream(vocabulary, ids, {true, false});
     // A border inside ordinary text makes no difference; user content stays text.
     const std::size_t cut = text.size() / 2;

@@ -45,7 +45,8 @@ SmallVocabulary smallSentencePiece() {
     }
     // Higher scores merge first.
     float score = -1;
-    for (const char* piece : {"▁h", "ll", "▁w", "or", "llo", "ello", "▁hello", "▁wor", "ld", "▁world", "el", "lo", "s>", "▁▁"}) {
+    for (const char* piece :
+         {"▁h", "ll", "▁w", "or", "llo", "ello", "▁hello", "▁wor", "ld", "▁world", "el", "lo", "s>", "▁▁"}) {
         v.add(piece, score);
         score -= 1;
     }
@@ -65,7 +66,8 @@ SmallVocabulary smallBytePair() {
         v.add(std::string(text::spellingOfByte(static_cast<std::uint8_t>(byte))));
     }
     v.merges.emplace();
-    for (const char* rule : {"h e", "l l", "he ll", "hell o", "Ġ w", "o r", "Ġw or", "l d", "Ġwor ld", "a a", "aa aa"}) {
+    for (const char* rule :
+         {"h e", "l l", "he ll", "hell o", "Ġ w", "o r", "Ġw or", "l d", "Ġwor ld", "a a", "aa aa"}) {
         std::string joined;
         for (const char* c = rule; *c != '\0'; ++c) {
             if (*c != ' ') joined += *c;
@@ -83,8 +85,10 @@ SmallVocabulary smallWordPiece() {
     SmallVocabulary v;
     v.model = "bert";
     v.types.emplace();
-    for (const char* text : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) v.add(text, 0, 3);
-    for (const char* text : {"▁hello", "▁wor", "ld", "▁,", "▁un", "aff", "able", "▁a", "▁中", "▁[", "▁]"}) v.add(text);
+    for (const char* text : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"})
+        v.add(text, 0, 3);
+    for (const char* text : {"▁hello", "▁wor", "ld", "▁,", "▁un", "aff", "able", "▁a", "▁中", "▁[", "▁]"})
+        v.add(text);
     v.special.pad = 0;
     v.special.unk = 1;
     v.special.cls = 2;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Vocabularies of a few tokens, made in memory: one of each kind. They own their texts, so tests can change them.
+// Vocabularies of a few tokens, made in memory: one of each kind. They own their texts, so tests can change
+// them.
 #pragma once
 
 #include <cstdint>

@@ -26,7 +26,8 @@ std::vector<std::string> pieces(RuleSet rules, const std::string& text) {
 
 QString shown(const std::vector<std::string>& parts) {
     QStringList list;
-    for (const std::string& part : parts) list << QString::fromStdString(part);
+    for (const std::string& part : parts)
+        list << QString::fromStdString(part);
     return list.join('|').replace('\n', QStringLiteral("\\n")).replace('\r', QStringLiteral("\\r"));
 }
 
@@ -48,8 +49,8 @@ void TestPreTokenizer::piecesAreThoseOfThePattern_data() {
     QTest::addColumn<QString>("expected");
     int rowNumber = 0;
     const auto row = [&](RuleSet rules, const char* text, const char* expected) {
-        QTest::addRow("%d %s", ++rowNumber, text) << static_cast<int>(rules) << QString::fromUtf8(text)
-                                                  << QString::fromUtf8(expected);
+        QTest::addRow("%d %s", ++rowNumber, text)
+            << static_cast<int>(rules) << QString::fromUtf8(text) << QString::fromUtf8(expected);
     };
     row(RuleSet::Words, "Hello  world's 123 !?\n\n x", "Hello| | world|'s| 123| !?|\\n\\n| x");
     row(RuleSet::Words, "I'LL we'll", "I|'|LL| we|'ll");
@@ -89,10 +90,12 @@ void TestPreTokenizer::piecesAreThoseOfThePattern() {
 void TestPreTokenizer::namesAreKnown() {
     QVERIFY(!findPreTokenizer("abacus"));
     QVERIFY(!findPreTokenizer(""));
-    for (const char* name : {"default", "gpt-2", "llama-bpe", "falcon", "deepseek-llm", "qwen2", "starcoder", "tekken",
-                             "smollm", "deepseek-coder", "deepseek-v3", "gpt-4o", "chatglm-bpe", "glm4", "olmo",
-                             "command-r", "refact", "dbrx", "jais", "stablelm2", "hunyuan", "kimi-k2", "bailingmoe",
-                             "seed-coder", "granite-docling", "llama4"}) {
+    for (const char* name : {"default",     "gpt-2",     "llama-bpe",   "falcon",     "deepseek-llm",
+                             "qwen2",       "starcoder", "tekken",      "smollm",     "deepseek-coder",
+                             "deepseek-v3", "gpt-4o",    "chatglm-bpe", "glm4",       "olmo",
+                             "command-r",   "refact",    "dbrx",        "jais",       "stablelm2",
+                             "hunyuan",     "kimi-k2",   "bailingmoe",  "seed-coder", "granite-docling",
+                             "llama4"}) {
         QVERIFY2(findPreTokenizer(name).has_value(), name);
     }
     QVERIFY(findPreTokenizer("llama-bpe")->ignoreMerges && findPreTokenizer("llama-bpe")->addBos);
@@ -100,12 +103,15 @@ void TestPreTokenizer::namesAreKnown() {
 
 void TestPreTokenizer::piecesCoverEveryText() {
     std::mt19937 random(7);
-    const std::vector<std::string> parts = {"a", "B", "'", "s", "ll", "1", " ", "  ", "\n", "\r\n", "\t", "é", "中", "の",
-                                            "\xCC\x81", "🙂", "!", "$", "\xE2\x80\x83", "\xFF", "\xE4\xB8", "/", "\xC2\xB2"};
+    const std::vector<std::string> parts = {
+        "a",        "B", "'",       "s",  "ll",       "1",    " ", "  ", "\n",           "\r\n",
+        "\t",       "é", "中",      "の", "\xCC\x81", "🙂", "!", "$",  "\xE2\x80\x83", "\xFF",
+        "\xE4\xB8", "/", "\xC2\xB2"};
     for (const RuleSet rules : allRuleSets()) {
         for (int round = 0; round < 300; ++round) {
             std::string text;
-            for (int i = 0; i < 20; ++i) text += parts[random() % parts.size()];
+            for (int i = 0; i < 20; ++i)
+                text += parts[random() % parts.size()];
             std::string joined;
             for (const std::string& piece : pieces(rules, text)) {
                 QVERIFY(!piece.empty());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Encoding and decoding with vocabularies of a few tokens: hand-checked ids, spans of origin, streams, and bounds on
-// the work that hostile text can cause.
+// Encoding and decoding with vocabularies of a few tokens: hand-checked ids, spans of origin, streams, and
+// bounds on the work that hostile text can cause.
 
 #include <QTest>
 #include <algorithm>
@@ -18,13 +18,20 @@ using namespace loader::text;
 
 namespace {
 
-std::shared_ptr<const Vocabulary> sentencePiece() { return test::smallSentencePiece().build().value(); }
-std::shared_ptr<const Vocabulary> bytePair() { return test::smallBytePair().build().value(); }
-std::shared_ptr<const Vocabulary> wordPiece() { return test::smallWordPiece().build().value(); }
+std::shared_ptr<const Vocabulary> sentencePiece() {
+    return test::smallSentencePiece().build().value();
+}
+std::shared_ptr<const Vocabulary> bytePair() {
+    return test::smallBytePair().build().value();
+}
+std::shared_ptr<const Vocabulary> wordPiece() {
+    return test::smallWordPiece().build().value();
+}
 
 QString shown(const Vocabulary& vocabulary, const std::vector<TokenId>& ids) {
     QStringList list;
-    for (const TokenId id : ids) list << QString::fromStdString(std::string(vocabulary.text(id)));
+    for (const TokenId id : ids)
+        list << QString::fromStdString(std::string(vocabulary.text(id)));
     return list.join(' ');
 }
 
@@ -176,7 +183,8 @@ void TestTokenizer::spansMustCoverTheText() {
     const Tokenizer tokenizer(bytePair());
     QVERIFY(tokenizer.encodeSpans("abc", {{2, true}}, false).error().code() == Errc::X001);
     QVERIFY(tokenizer.encodeSpans("abc", {{2, true}, {2, false}}, false).error().code() == Errc::X001);
-    QVERIFY(tokenizer.encodeSpans("abc", {{std::size_t(-1), true}, {4, false}}, false).error().code() == Errc::X001);
+    QVERIFY(tokenizer.encodeSpans("abc", {{std::size_t(-1), true}, {4, false}}, false).error().code() ==
+            Errc::X001);
     QVERIFY(tokenizer.encodeSpans("", {}, false).ok());
 }
 
@@ -203,7 +211,8 @@ void TestTokenizer::everyBytePairTextComesBack() {
     std::mt19937 random(3);
     for (int round = 0; round < 300; ++round) {
         std::string text;
-        for (std::size_t i = random() % 60; i > 0; --i) text += static_cast<char>(random() % 256);
+        for (std::size_t i = random() % 60; i > 0; --i)
+            text += static_cast<char>(random() % 256);
         const auto ids = tokenizer.encode(text, {});
         QCOMPARE(*Detokenizer::decodeBytes(*v, *ids), text);
     }
@@ -214,7 +223,8 @@ void TestTokenizer::streamEqualsWhole() {
     for (const auto& v : {bytePair(), sentencePiece(), wordPiece()}) {
         for (int round = 0; round < 300; ++round) {
             std::vector<TokenId> ids;
-            for (std::size_t i = random() % 12; i > 0; --i) ids.push_back(random() % v->size());
+            for (std::size_t i = random() % 12; i > 0; --i)
+                ids.push_back(random() % v->size());
             const DecodeOptions options{(round & 1) != 0, (round & 2) != 0};
             Detokenizer stream(v, options);
             std::string streamed;
@@ -237,7 +247,8 @@ void TestTokenizer::brokenCharactersAreNeverShown() {
     QCOMPARE(stream.push(byte(0xB8)), std::string());
     QCOMPARE(stream.push(byte(0xAD)), std::string("中"));
     QCOMPARE(stream.push(byte(0xE4)), std::string());
-    QCOMPARE(stream.push(byte('a')), std::string("\xEF\xBF\xBD" "a"));
+    QCOMPARE(stream.push(byte('a')), std::string("\xEF\xBF\xBD"
+                                                 "a"));
     QCOMPARE(stream.push(byte(0xF0)), std::string());
     QCOMPARE(stream.finish(), std::string("\xEF\xBF\xBD"));
     QCOMPARE(stream.finish(), std::string());
@@ -260,7 +271,8 @@ void TestTokenizer::idsOutsideAreRefused() {
 
 void TestTokenizer::workGrowsWithTheLength_data() {
     QTest::addColumn<QByteArray>("unit");
-    for (const char* unit : {"a", "h", "1", " ", "\n", "中", "🙂", "\xCC\x81", "\xFF", "'", "he", "hello ", "l1", "aaaab"}) {
+    for (const char* unit :
+         {"a", "h", "1", " ", "\n", "中", "🙂", "\xCC\x81", "\xFF", "'", "he", "hello ", "l1", "aaaab"}) {
         QTest::addRow("%s", QByteArray(unit).toHex().constData()) << QByteArray(unit);
     }
 }
@@ -275,7 +287,8 @@ void TestTokenizer::workGrowsWithTheLength() {
         for (int half = 0; half < 2; ++half) {
             const QByteArray text = unit.repeated(kBytes * (half + 1) / static_cast<int>(unit.size()));
             EncodeCounters counters;
-            const auto ids = tokenizer.encode({text.constData(), static_cast<std::size_t>(text.size())}, {}, &counters);
+            const auto ids =
+                tokenizer.encode({text.constData(), static_cast<std::size_t>(text.size())}, {}, &counters);
             QVERIFY(ids.ok());
             work[half] = counters.pairLookups + counters.queueOperations;
             QVERIFY(work[half] <= static_cast<std::uint64_t>(text.size() + 64) * 8);

@@ -37,13 +37,15 @@ std::shared_ptr<const Vocabulary> load(const QString& path) {
         return nullptr;
     }
     qInfo("%u tokens in %lld ms", (*vocabulary)->size(), static_cast<long long>(timer.elapsed()));
-    for (const Error& warning : (*vocabulary)->warnings()) qInfo("warning: %s", warning.toString().c_str());
+    for (const Error& warning : (*vocabulary)->warnings())
+        qInfo("warning: %s", warning.toString().c_str());
     return *vocabulary;
 }
 
 QString describe(const std::vector<TokenId>& ids) {
     QStringList words;
-    for (const TokenId id : ids) words << QString::number(id);
+    for (const TokenId id : ids)
+        words << QString::number(id);
     return words.join(' ');
 }
 
@@ -65,8 +67,8 @@ private:
 
 void TestTokenizerVectors::listVocabularies() {
     QTest::addColumn<QString>("name");
-    for (const char* name : {"bert-bge", "deepseek-llm", "falcon", "gpt-2", "llama-bpe", "llama-spm", "phi-3", "qwen2",
-                             "starcoder"}) {
+    for (const char* name : {"bert-bge", "deepseek-llm", "falcon", "gpt-2", "llama-bpe", "llama-spm", "phi-3",
+                             "qwen2", "starcoder"}) {
         QTest::newRow(name) << QStringLiteral("vocab/ggml-vocab-%1.gguf").arg(QLatin1String(name));
     }
 }
@@ -92,7 +94,8 @@ void TestTokenizerVectors::everyVectorIsEqual() {
     QCOMPARE(lines.size(), texts.size() + 1);
     int failures = 0;
     for (qsizetype i = 0; i < texts.size(); ++i) {
-        const auto ids = tokenizer.encode({texts[i].constData(), static_cast<std::size_t>(texts[i].size())}, {});
+        const auto ids =
+            tokenizer.encode({texts[i].constData(), static_cast<std::size_t>(texts[i].size())}, {});
         QVERIFY(ids.ok());
         const QString expected = QString::fromLatin1(lines[i]).trimmed();
         if (describe(*ids) == expected) continue;
@@ -116,14 +119,16 @@ void TestTokenizerVectors::aLongTextSurvivesTheRoundTrip() {
     QElapsedTimer timer;
     timer.start();
     const auto ids = tokenizer.encode({text.constData(), static_cast<std::size_t>(text.size())}, {});
-    qInfo("%lld bytes in %lld ms", static_cast<long long>(text.size()), static_cast<long long>(timer.elapsed()));
+    qInfo("%lld bytes in %lld ms", static_cast<long long>(text.size()),
+          static_cast<long long>(timer.elapsed()));
     QVERIFY(ids.ok());
     const auto back = Detokenizer::decodeBytes(*vocabulary, *ids);
     QVERIFY(back.ok());
     QVERIFY(QByteArray::fromStdString(*back) == text);
     Detokenizer stream(vocabulary);
     std::string streamed;
-    for (const TokenId id : *ids) streamed += stream.push(id);
+    for (const TokenId id : *ids)
+        streamed += stream.push(id);
     streamed += stream.finish();
     QVERIFY(QByteArray::fromStdString(streamed) == text);
 }

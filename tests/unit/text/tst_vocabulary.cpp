@@ -100,7 +100,8 @@ void TestVocabulary::damageIsNamed_data() {
     row("T5 long text", changed(spm, [](SmallVocabulary& v) { v.add(std::string(65537, 'x')); }), "T202");
     row("T5 longest text", changed(spm, [](SmallVocabulary& v) { v.add(std::string(65536, 'x')); }), "ok");
     row("T6 zero byte", changed(spm, [](SmallVocabulary& v) { v.add(std::string("a\0b", 3)); }), "T202");
-    row("T6 zero byte, control", changed(spm, [](SmallVocabulary& v) { v.add(std::string("a\0b", 3), 0, 3); }), "ok");
+    row("T6 zero byte, control",
+        changed(spm, [](SmallVocabulary& v) { v.add(std::string("a\0b", 3), 0, 3); }), "ok");
     row("not UTF-8", changed(spm, [](SmallVocabulary& v) { v.add("\xC3("); }), "T202");
     row("T7 duplicate", changed(spm, [](SmallVocabulary& v) { v.add("h"); }), "ok");
     row("T8 255 bytes", changed(spm, [](SmallVocabulary& v) { (*v.types)[3] = 1; }), "T204");
@@ -110,7 +111,8 @@ void TestVocabulary::damageIsNamed_data() {
     }
     row("T17 scores missing", changed(spm, [](SmallVocabulary& v) { v.scores.reset(); }), "T205");
     row("T17 scores short", changed(spm, [](SmallVocabulary& v) { v.scores->pop_back(); }), "T205");
-    for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
         const std::string name = "T18 score " + std::to_string(bad);
         row(name.c_str(), changed(spm, [bad](SmallVocabulary& v) { v.scores->back() = bad; }), "T205");
     }
@@ -121,22 +123,25 @@ void TestVocabulary::damageIsNamed_data() {
     }
     using Slot = std::optional<TokenId> SpecialIds::*;
     const std::array<Slot, 15> idSlots = {
-        &SpecialIds::bos,       &SpecialIds::eos,           &SpecialIds::eot,         &SpecialIds::eom,
-        &SpecialIds::unk,       &SpecialIds::sep,           &SpecialIds::pad,         &SpecialIds::cls,
-        &SpecialIds::mask,      &SpecialIds::fimPrefix,     &SpecialIds::fimSuffix,   &SpecialIds::fimMiddle,
-        &SpecialIds::fimPad,    &SpecialIds::fimRepository, &SpecialIds::fimSeparator};
+        &SpecialIds::bos,    &SpecialIds::eos,           &SpecialIds::eot,         &SpecialIds::eom,
+        &SpecialIds::unk,    &SpecialIds::sep,           &SpecialIds::pad,         &SpecialIds::cls,
+        &SpecialIds::mask,   &SpecialIds::fimPrefix,     &SpecialIds::fimSuffix,   &SpecialIds::fimMiddle,
+        &SpecialIds::fimPad, &SpecialIds::fimRepository, &SpecialIds::fimSeparator};
     for (std::size_t i = 0; i < idSlots.size(); ++i) {
         const Slot slot = idSlots[i];
-        const auto past = changed(spm, [slot](SmallVocabulary& v) { v.special.*slot = static_cast<TokenId>(v.tokens.size()); });
+        const auto past = changed(
+            spm, [slot](SmallVocabulary& v) { v.special.*slot = static_cast<TokenId>(v.tokens.size()); });
         row(("T23 id " + std::to_string(i) + " = n").c_str(), past, "T207");
         const auto huge = changed(spm, [slot](SmallVocabulary& v) { v.special.*slot = 0xFFFFFFFFU; });
         row(("T24 id " + std::to_string(i) + " = 2^32-1").c_str(), huge, "T207");
     }
-    row("T26 default id, no key", changed(spm, [](SmallVocabulary& v) {
-            v.tokens = {"a", "b"};
-            v.scores->resize(2);
-            v.types = {1, 1};
-        }),
+    row("T26 default id, no key",
+        changed(spm,
+                [](SmallVocabulary& v) {
+                    v.tokens = {"a", "b"};
+                    v.scores->resize(2);
+                    v.types = {1, 1};
+                }),
         "T207");
     row("T26 default mask", changed(wpm, [](SmallVocabulary& v) { v.special.mask.reset(); }), "T207");
     const auto withRule = [&](const char* rule) {
@@ -162,7 +167,8 @@ void TestVocabulary::damageIsNamed_data() {
     row("T32 offset behind the end", withMap({4, 0, 0, 0, 2, 0, 0, 0x80, 'a', 0}), "T210");
     row("T32 text without end", withMap({4, 0, 0, 0, 0, 0, 0, 0x80, 'a', 'b'}), "T210");
     row("T32 sound character map", withMap({4, 0, 0, 0, 1, 0, 0, 0x80, 'a', 0}), "ok");
-    row("T33 control token spelled as a word", changed(bpe, [](SmallVocabulary& v) { v.add("the", 0, 3); }), "ok");
+    row("T33 control token spelled as a word", changed(bpe, [](SmallVocabulary& v) { v.add("the", 0, 3); }),
+        "ok");
 }
 
 void TestVocabulary::damageIsNamed() {
@@ -182,39 +188,60 @@ void TestVocabulary::wrongKindsOfValuesAreNamed_data() {
     const std::size_t count = test::smallBytePair().tokens.size();
     const std::string scores = "tokenizer.ggml.scores";
     const std::string types = "tokenizer.ggml.token_type";
-    row("unchanged", [](gguf::Metadata&) {}, "ok");
-    row("T1 no tokens", [](gguf::Metadata& m) { m.remove("tokenizer.ggml.tokens"); }, "T201");
-    row("T1 tokens as numbers", [](gguf::Metadata& m) {
-        const std::vector<std::int32_t> numbers(4);
-        m.setArray<std::int32_t>("tokenizer.ggml.tokens", numbers);
-    }, "T201");
-    row("no model", [](gguf::Metadata& m) { m.remove("tokenizer.ggml.model"); }, "T209");
-    row("T14 scores as u8", [=](gguf::Metadata& m) {
-        m.setArray<std::uint8_t>(scores, std::vector<std::uint8_t>(count));
-    }, "T205");
-    row("T15 scores as i8", [=](gguf::Metadata& m) {
-        m.setArray<std::int8_t>(scores, std::vector<std::int8_t>(count));
-    }, "T205");
-    row("T16 scores as f64", [=](gguf::Metadata& m) { m.setArray<double>(scores, std::vector<double>(count)); }, "T205");
-    row("T17 scores as text", [=](gguf::Metadata& m) { m.setText(scores, "1 2 3"); }, "T205");
-    row("scores as i32", [=](gguf::Metadata& m) {
-        m.setArray<std::int32_t>(scores, std::vector<std::int32_t>(count));
-    }, "ok");
-    row("T19 types as u8", [=](gguf::Metadata& m) {
-        m.setArray<std::uint8_t>(types, std::vector<std::uint8_t>(count, 1));
-    }, "T206");
-    row("T22 types as u32, 2^31", [=](gguf::Metadata& m) {
-        m.setArray<std::uint32_t>(types, std::vector<std::uint32_t>(count, 0x80000000U));
-    }, "T206");
-    row("T25 eos as -1", [](gguf::Metadata& m) { m.set<std::int32_t>("tokenizer.ggml.eos_token_id", -1); }, "T207");
-    row("eos as text", [](gguf::Metadata& m) { m.setText("tokenizer.ggml.eos_token_id", "2"); }, "T207");
-    row("T26 eos missing", [](gguf::Metadata& m) { m.remove("tokenizer.ggml.eos_token_id"); }, "ok");
-    row("T29 merges as i32", [](gguf::Metadata& m) {
-        m.setArray<std::int32_t>("tokenizer.ggml.merges", std::vector<std::int32_t>(5));
-    }, "T208");
-    row("T31 character map as text", [](gguf::Metadata& m) {
-        m.setText("tokenizer.ggml.precompiled_charsmap", "abcd");
-    }, "T210");
+    row(
+        "unchanged", [](gguf::Metadata&) {}, "ok");
+    row(
+        "T1 no tokens", [](gguf::Metadata& m) { m.remove("tokenizer.ggml.tokens"); }, "T201");
+    row(
+        "T1 tokens as numbers",
+        [](gguf::Metadata& m) {
+            const std::vector<std::int32_t> numbers(4);
+            m.setArray<std::int32_t>("tokenizer.ggml.tokens", numbers);
+        },
+        "T201");
+    row(
+        "no model", [](gguf::Metadata& m) { m.remove("tokenizer.ggml.model"); }, "T209");
+    row(
+        "T14 scores as u8",
+        [=](gguf::Metadata& m) { m.setArray<std::uint8_t>(scores, std::vector<std::uint8_t>(count)); },
+        "T205");
+    row(
+        "T15 scores as i8",
+        [=](gguf::Metadata& m) { m.setArray<std::int8_t>(scores, std::vector<std::int8_t>(count)); }, "T205");
+    row(
+        "T16 scores as f64",
+        [=](gguf::Metadata& m) { m.setArray<double>(scores, std::vector<double>(count)); }, "T205");
+    row(
+        "T17 scores as text", [=](gguf::Metadata& m) { m.setText(scores, "1 2 3"); }, "T205");
+    row(
+        "scores as i32",
+        [=](gguf::Metadata& m) { m.setArray<std::int32_t>(scores, std::vector<std::int32_t>(count)); }, "ok");
+    row(
+        "T19 types as u8",
+        [=](gguf::Metadata& m) { m.setArray<std::uint8_t>(types, std::vector<std::uint8_t>(count, 1)); },
+        "T206");
+    row(
+        "T22 types as u32, 2^31",
+        [=](gguf::Metadata& m) {
+            m.setArray<std::uint32_t>(types, std::vector<std::uint32_t>(count, 0x80000000U));
+        },
+        "T206");
+    row(
+        "T25 eos as -1", [](gguf::Metadata& m) { m.set<std::int32_t>("tokenizer.ggml.eos_token_id", -1); },
+        "T207");
+    row(
+        "eos as text", [](gguf::Metadata& m) { m.setText("tokenizer.ggml.eos_token_id", "2"); }, "T207");
+    row(
+        "T26 eos missing", [](gguf::Metadata& m) { m.remove("tokenizer.ggml.eos_token_id"); }, "ok");
+    row(
+        "T29 merges as i32",
+        [](gguf::Metadata& m) {
+            m.setArray<std::int32_t>("tokenizer.ggml.merges", std::vector<std::int32_t>(5));
+        },
+        "T208");
+    row(
+        "T31 character map as text",
+        [](gguf::Metadata& m) { m.setText("tokenizer.ggml.precompiled_charsmap", "abcd"); }, "T210");
 }
 
 void TestVocabulary::wrongKindsOfValuesAreNamed() {
@@ -294,7 +321,8 @@ void TestVocabulary::textNeverBecomesAControlToken() {
     const auto second = test::smallSentencePiece().build();
     const auto text = Tokenizer(*second).encode("<s>", {});
     QVERIFY(text.ok());
-    for (const TokenId id : *text) QVERIFY(!(*second)->isSpecial(id));
+    for (const TokenId id : *text)
+        QVERIFY(!(*second)->isSpecial(id));
 }
 
 void TestVocabulary::metadataAndPlainVectorsAgree() {
