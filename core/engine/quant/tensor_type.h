@@ -33,7 +33,9 @@ struct TypeInfo {
 /// All types, in the order of types.inc.
 std::span<const TypeInfo> allTypes();
 const TypeInfo& typeInfo(TensorType type);
-inline std::string_view typeName(TensorType type) { return typeInfo(type).name; }
+inline std::string_view typeName(TensorType type) {
+    return typeInfo(type).name;
+}
 /// The type with this number in files, or nothing.
 std::optional<TensorType> typeFromNumber(std::uint32_t number);
 /// The type with this name ("Q4_K"), in any case, or nothing.
@@ -49,14 +51,17 @@ struct RetiredType {
 };
 std::optional<RetiredType> retiredType(std::uint32_t number);
 
-/// Bytes of one row of `values` values. @return nothing where values is not a multiple of the block or the size
-/// cannot be counted.
+/// Bytes of one row of `values` values. @return nothing where values is not a multiple of the block or the
+/// size cannot be counted.
 std::optional<std::uint64_t> rowBytes(TensorType type, std::uint64_t values);
 
 /// The one size function for tensors of files: every step checked, capped at 2^63 - 1 bytes.
 /// @shape dims: 1 to 4 numbers, the row length first
-/// @errors GG045 zero dimension, GG046 dimension above 2^40 … 2^63, GG047 too many elements, GG050 broken row, GG051 too many bytes;
+/// @errors GG044 not 1 to 4 dimensions, GG045 zero dimension, GG046 dimension that cannot be padded to 32
+/// below 2^63,
+///         GG047 2^63 elements or more, GG050 broken row, GG051 2^63 bytes or more, in this order;
 ///         place is left to the caller, name goes into the sentence
-Result<std::uint64_t> checkedTensorBytes(TensorType type, std::span<const std::uint64_t> dims, std::string_view name);
+Result<std::uint64_t> checkedTensorBytes(TensorType type, std::span<const std::uint64_t> dims,
+                                         std::string_view name);
 
 }  // namespace loader::quant
