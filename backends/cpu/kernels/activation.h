@@ -24,7 +24,7 @@ constexpr std::size_t activationBlock(ActivationKind kind) {
 /// Byte offsets inside one token's record. Parts that a kind lacks are 0.
 struct ActivationLayout {
     std::size_t scales = 0;       ///< f32, one per block
-    std::size_t sums = 0;         ///< f32 per 32 values: their sum, in Q8Block32 times the scale
+    std::size_t sums = 0;         ///< f32 per 32 values: scale times their sum; Q8Block32 only
     std::size_t offsets32 = 0;    ///< i32 per 32 values: -128 × their sum
     std::size_t offsets16 = 0;    ///< i32 per 16 values: -128 × their sum; Q8Block256 only
     std::size_t evenOddSums = 0;  ///< i16 per 16 values, in each 256 first the 8 even then the 8 odd groups; Q8Block256 only
@@ -43,10 +43,12 @@ constexpr ActivationLayout activationLayout(ActivationKind kind, std::size_t col
         return layout;
     }
     layout.scales = roundUp(columns, 64);
-    layout.sums = layout.scales + roundUp(columns / activationBlock(kind) * sizeof(float), 64);
-    layout.offsets32 = layout.sums + roundUp(columns / 32 * sizeof(float), 64);
+    layout.offsets32 = layout.scales + roundUp(columns / activationBlock(kind) * sizeof(float), 64);
     std::size_t end = layout.offsets32 + roundUp(columns / 32 * sizeof(std::int32_t), 64);
-    if (kind == ActivationKind::Q8Block256) {
+    if (kind == ActivationKind::Q8Block32) {
+        layout.sums = end;
+        end += roundUp(columns / 32 * sizeof(float), 64);
+    } else {
         layout.offsets16 = end;
         layout.evenOddSums = end + roundUp(columns / 16 * sizeof(std::int32_t), 64);
         end = layout.evenOddSums + roundUp(columns / 16 * sizeof(std::int16_t), 64);

@@ -5,6 +5,7 @@
 // tier leaves empty from the next lower one. The weight slots are built from core/engine/quant/types.inc.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -93,18 +94,10 @@ struct VectorKernels {
     float (*expRow)(float* x, float shift, std::size_t count);
 };
 
-inline constexpr std::size_t kWeightTypes = [] {
-    std::size_t count = 0;
-    const auto isWeight = [](quant::TypeRole role) { return role == quant::TypeRole::Weight; };
-#define LOADER_TENSOR_TYPE(name, number, values, bytes, role) count += isWeight(quant::TypeRole::role) ? 1 : 0;
-#include "core/engine/quant/types.inc"
-    return count;
-}();
-
-/// Number of all types in types.inc; the table has a slot for each so that a slot can be found without a search.
+/// One more than the highest number of types.inc: a slot is found by its number, without a search.
 inline constexpr std::size_t kTableSlots = [] {
     std::size_t highest = 0;
-#define LOADER_TENSOR_TYPE(name, number, values, bytes, role) highest = number > highest ? number : highest;
+#define LOADER_TENSOR_TYPE(name, number, values, bytes, role) highest = std::max<std::size_t>(highest, number);
 #include "core/engine/quant/types.inc"
     return highest + 1;
 }();

@@ -9,14 +9,14 @@
 #include <memory>
 
 #include "backends/cpu/kernels/kernel_table.h"
+#include "backends/cpu/kernels/panel_shape.h"
 #include "core/engine/base/result.h"
 
 namespace loader::cpu {
 
 /// From this many tokens on, weights are unpacked in panels; below, rows are read in the file's layout.
+/// Ranges of rows given to threads should then begin at multiples of kPanelRows.
 inline constexpr std::size_t kPanelTokens = 24;
-/// Rows of one panel. Ranges given to threads should begin at multiples of it when tokens >= kPanelTokens.
-inline constexpr std::size_t kPanelRows = 32;
 
 /// Bytes of scratch that a thread needs for rows of up to `maxColumns` values, of any type and tier.
 std::size_t scratchBytes(std::size_t maxColumns);
@@ -24,7 +24,7 @@ std::size_t scratchBytes(std::size_t maxColumns);
 /// Owns the scratch of one thread.
 class ScratchBuffer {
   public:
-    /// @errors R-class out of memory
+    /// @errors R901
     static Result<ScratchBuffer> create(std::size_t bytes);
     Scratch view() const { return {m_aligned, m_bytes}; }
 
