@@ -141,6 +141,7 @@ template <class Format, std::size_t tokens>
 struct RowOf32 {
     static constexpr auto kMultiply = multiplyRow32<Format, tokens>;
 };
+/// The tier may have a better kernel for a type: it specialises this.
 template <class Format, std::size_t tokens>
 struct RowOf256 {
     static constexpr auto kMultiply = multiplyRow256<Format, tokens>;
