@@ -28,6 +28,15 @@ Chain::Chain(SamplingParameters parameters, std::uint32_t vocabularySize)
               [](const TokenBias& a, const TokenBias& b) { return a.id < b.id; });
     const bool penalises = active(SamplerStage::Penalties) || active(SamplerStage::Dry);
     if (penalises) m_marks.resize(vocabularySize);
+    // The tokens that a stage can change; an unlimited window grows the buffers as the history grows.
+    const auto reach = [this, vocabularySize](SamplerStage stage, std::int32_t lastN) -> std::size_t {
+        return active(stage) && lastN > 0 ? std::min(static_cast<std::uint32_t>(lastN), vocabularySize) : 0;
+    };
+    const std::size_t marked = reach(SamplerStage::Penalties, m_parameters.repeatLastN) +
+                               reach(SamplerStage::Dry, m_parameters.dryPenaltyLastN);
+    m_marked.reserve(marked);
+    m_overlay.reserve(m_bias.size() + marked);
+    m_merged.reserve(m_bias.size() + marked);
     if (!active(SamplerStage::Dry)) return;
     m_breakers.resize(vocabularySize);
     for (const TokenId id : m_parameters.dryBreakerTokens)

@@ -23,7 +23,8 @@ struct Alphabet {
 
 constexpr Alphabet makeAlphabet() {
     Alphabet alphabet;
-    for (auto& byte : alphabet.bytes) byte = -1;
+    for (auto& byte : alphabet.bytes)
+        byte = -1;
     char32_t next = 0x100;
     for (unsigned byte = 0; byte < 256; ++byte) {
         const char32_t character = standsForItself(byte) ? static_cast<char32_t>(byte) : next++;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// The alphabet in which byte-level BPE vocabularies spell bytes: printable bytes of Latin-1 stand for themselves, the
-// others for the characters from U+0100 on, in order.
+// The alphabet in which byte-level BPE vocabularies spell bytes: printable bytes of Latin-1 stand for
+// themselves, the others for the characters from U+0100 on, in order.
 #pragma once
 
 #include <cstdint>

@@ -19,7 +19,8 @@ constexpr std::size_t kWorthRemembering = 1024;
 BytePairEncoder::BytePairEncoder(const Vocabulary& vocabulary, EncodeCounters& counters)
     : m_vocabulary(vocabulary), m_engine(Lookup{&vocabulary}, counters) {
     for (std::uint32_t byte = 0; byte < 256; ++byte) {
-        m_symbolOfByte[byte] = vocabulary.byteToken(static_cast<std::uint8_t>(byte)).value_or(kUnknownByte | byte);
+        m_symbolOfByte[byte] =
+            vocabulary.byteToken(static_cast<std::uint8_t>(byte)).value_or(kUnknownByte | byte);
     }
 }
 
@@ -55,14 +56,16 @@ void BytePairEncoder::encode(std::string_view text, bool afterSpecial, std::vect
 void BytePairEncoder::encodePiece(std::string_view piece, std::vector<TokenId>& out) {
     if (m_vocabulary.ignoreMerges() && piece.size() <= m_vocabulary.maximumTokenBytes()) {
         m_spelling.clear();
-        for (const char byte : piece) m_spelling.append(spellingOfByte(static_cast<std::uint8_t>(byte)));
+        for (const char byte : piece)
+            m_spelling.append(spellingOfByte(static_cast<std::uint8_t>(byte)));
         if (const auto whole = m_vocabulary.findText(m_spelling)) {
             out.push_back(*whole);
             return;
         }
     }
     m_symbols.clear();
-    for (const char byte : piece) m_symbols.push_back(m_symbolOfByte[static_cast<unsigned char>(byte)]);
+    for (const char byte : piece)
+        m_symbols.push_back(m_symbolOfByte[static_cast<unsigned char>(byte)]);
     m_engine.run(m_symbols);
     for (const std::uint32_t symbol : m_symbols) {
         if (symbol < kUnknownCharacter) {

@@ -56,8 +56,12 @@ bool inRanges(const Ranges& ranges, char32_t codePoint) {
 
 }  // namespace
 
-bool inCasedLetterSet(char32_t codePoint) { return inRanges(kCasedLetters, codePoint); }
+bool inCasedLetterSet(char32_t codePoint) {
+    return inRanges(kCasedLetters, codePoint);
+}
 
-bool inWidePunctuationSet(char32_t codePoint) { return inRanges(kWidePunctuation, codePoint); }
+bool inWidePunctuationSet(char32_t codePoint) {
+    return inRanges(kWidePunctuation, codePoint);
+}
 
 }  // namespace loader::text

@@ -8,7 +8,8 @@ namespace loader::text {
 
 /// Letters of scripts that know capitals, as the rule set ScriptRuns lists them (Armenian capitals only).
 bool inCasedLetterSet(char32_t codePoint);
-/// ASCII without digits, full-width forms, quotation marks and the ideographic stop, as ScriptRuns lists them.
+/// ASCII without digits, full-width forms, quotation marks and the ideographic stop, as ScriptRuns lists
+/// them.
 bool inWidePunctuationSet(char32_t codePoint);
 
 }  // namespace loader::text

@@ -14,7 +14,8 @@ namespace {
 constexpr std::string_view kEscapedSpace = "\xE2\x96\x81";
 
 void appendUnescaped(std::string& out, std::string_view text) {
-    for (std::size_t at = text.find(kEscapedSpace); at != std::string_view::npos; at = text.find(kEscapedSpace)) {
+    for (std::size_t at = text.find(kEscapedSpace); at != std::string_view::npos;
+         at = text.find(kEscapedSpace)) {
         out.append(text.substr(0, at));
         out += ' ';
         text.remove_prefix(at + kEscapedSpace.size());
@@ -22,9 +23,12 @@ void appendUnescaped(std::string& out, std::string_view text) {
     out.append(text);
 }
 
-bool isHiddenType(TokenType type) { return type == TokenType::Control || type == TokenType::Unknown; }
+bool isHiddenType(TokenType type) {
+    return type == TokenType::Control || type == TokenType::Unknown;
+}
 
-/// Appends the bytes of one token of a sequence; atStart says whether a space prefix would stand before its text.
+/// Appends the bytes of one token of a sequence; atStart says whether a space prefix would stand before its
+/// text.
 void appendToken(const Vocabulary& vocabulary, TokenId id, const DecodeOptions& options, bool& atStart,
                  std::string& out) {
     const TokenType type = vocabulary.type(id);
@@ -86,7 +90,8 @@ Result<std::string> Detokenizer::decodeBytes(const Vocabulary& vocabulary, const
     std::string bytes;
     bool atStart = true;
     for (const TokenId id : ids) {
-        if (!vocabulary.contains(id)) return Error(Errc::T211, {std::to_string(id), std::to_string(vocabulary.size())});
+        if (!vocabulary.contains(id))
+            return Error(Errc::T211, {std::to_string(id), std::to_string(vocabulary.size())});
         appendToken(vocabulary, id, options, atStart, bytes);
     }
     return bytes;

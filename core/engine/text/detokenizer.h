@@ -17,7 +17,8 @@ namespace loader::text {
 struct DecodeOptions {
     /// Shows the texts of control tokens; otherwise they leave no trace.
     bool showSpecial = false;
-    /// Takes away the space that encoding put in front of the text. Unset it where the tokens continue a text.
+    /// Takes away the space that encoding put in front of the text. Unset it where the tokens continue a
+    /// text.
     bool removeSpacePrefix = true;
 };
 
@@ -32,7 +33,8 @@ public:
     /// What is left over, each byte that never became a character as U+FFFD; the stream then starts anew.
     std::string finish();
 
-    /// All bytes of these tokens, which need not be UTF-8. Byte-level BPE gives back exactly what was encoded.
+    /// All bytes of these tokens, which need not be UTF-8. Byte-level BPE gives back exactly what was
+    /// encoded.
     /// @errors T211
     static Result<std::string> decodeBytes(const Vocabulary& vocabulary, const std::vector<TokenId>& ids,
                                            DecodeOptions options = {});

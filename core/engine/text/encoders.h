@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// The three ways in which text between whole tokens becomes tokens. One object serves one call of Tokenizer and keeps
-// what repeats within it.
+// The three ways in which text between whole tokens becomes tokens. One object serves one call of Tokenizer
+// and keeps what repeats within it.
 #pragma once
 
 #include <array>

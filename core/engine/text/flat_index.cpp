@@ -25,14 +25,16 @@ std::uint64_t hashText(std::string_view text) {
 
 void FlatIndex::reset(std::size_t count) {
     std::size_t slots = 16;
-    while (slots < count * 2) slots *= 2;
+    while (slots < count * 2)
+        slots *= 2;
     m_slots.assign(slots, Slot{});
     m_mask = slots - 1;
 }
 
 void FlatIndex::insert(std::uint64_t hash, std::uint32_t position) {
     std::size_t at = hash & m_mask;
-    while (m_slots[at].position != kNone) at = (at + 1) & m_mask;
+    while (m_slots[at].position != kNone)
+        at = (at + 1) & m_mask;
     m_slots[at] = {static_cast<std::uint32_t>(hash >> 32), position};
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// An open-addressing table from a hash to a position in somebody else's vector. Keys stay where they are; the caller
-// compares them, so that one table serves texts and pairs alike.
+// An open-addressing table from a hash to a position in somebody else's vector. Keys stay where they are; the
+// caller compares them, so that one table serves texts and pairs alike.
 #pragma once
 
 #include <cstddef>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Byte-pair merging of one piece: always the pair of lowest rank, the leftmost of equal ones. Short pieces are searched
-// again for each merge; long ones go through a queue with one bucket for each rank, whose entries mostly arrive in
-// order, so that a run of one character takes time in proportion to its length.
+// Byte-pair merging of one piece: always the pair of lowest rank, the leftmost of equal ones. Short pieces
+// are searched again for each merge; long ones go through a queue with one bucket for each rank, whose
+// entries mostly arrive in order, so that a run of one character takes time in proportion to its length.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,8 @@ inline constexpr std::uint32_t kNoRank = 0xFFFFFFFFU;
 class MergeQueue {
 public:
     void push(std::uint32_t rank, std::uint32_t position) {
-        const auto [slot, isNew] = m_bucketOfRank.try_emplace(rank, static_cast<std::uint32_t>(m_buckets.size()));
+        const auto [slot, isNew] =
+            m_bucketOfRank.try_emplace(rank, static_cast<std::uint32_t>(m_buckets.size()));
         if (isNew) m_buckets.emplace_back();
         Bucket& bucket = m_buckets[slot->second];
         if (bucket.empty()) m_ranks.push({rank, slot->second});
@@ -81,12 +82,13 @@ private:
     std::priority_queue<ActiveRank, std::vector<ActiveRank>, std::greater<>> m_ranks;
 };
 
-/// Merges the symbols of a piece in place. Lookup(left, right) gives the Merge of two symbols, with kNoRank where
-/// there is none.
+/// Merges the symbols of a piece in place. Lookup(left, right) gives the Merge of two symbols, with kNoRank
+/// where there is none.
 template <class Lookup>
 class MergeEngine {
 public:
-    MergeEngine(Lookup lookup, EncodeCounters& counters) : m_lookup(std::move(lookup)), m_counters(counters) {}
+    MergeEngine(Lookup lookup, EncodeCounters& counters)
+        : m_lookup(std::move(lookup)), m_counters(counters) {}
 
     void run(std::vector<std::uint32_t>& symbols) {
         if (symbols.size() < 2) return;
@@ -109,10 +111,12 @@ private:
 
     void runShort(std::vector<std::uint32_t>& symbols) {
         m_pairs.clear();
-        for (std::size_t i = 0; i + 1 < symbols.size(); ++i) m_pairs.push_back(look(symbols[i], symbols[i + 1]));
+        for (std::size_t i = 0; i + 1 < symbols.size(); ++i)
+            m_pairs.push_back(look(symbols[i], symbols[i + 1]));
         while (!m_pairs.empty()) {
-            const auto best = std::min_element(m_pairs.begin(), m_pairs.end(),
-                                               [](const Merge& a, const Merge& b) { return a.rank < b.rank; });
+            const auto best =
+                std::min_element(m_pairs.begin(), m_pairs.end(),
+                                 [](const Merge& a, const Merge& b) { return a.rank < b.rank; });
             if (best->rank == kNoRank) return;
             const auto at = static_cast<std::size_t>(best - m_pairs.begin());
             symbols[at] = best->result;
@@ -128,21 +132,24 @@ private:
         std::uint32_t next;
     };
 
-    void offer(const std::vector<std::uint32_t>& symbols, MergeQueue& queue, std::uint32_t left, std::uint32_t right) {
+    void offer(const std::vector<std::uint32_t>& symbols, MergeQueue& queue, std::uint32_t left,
+               std::uint32_t right) {
         const Merge merge = look(symbols[left], symbols[right]);
         if (merge.rank == kNoRank) return;
         ++m_counters.queueOperations;
         queue.push(merge.rank, left);
     }
 
-    /// An entry may be outdated. It still holds where the pair that now begins at its place has its rank, because then
-    /// that pair was queued with the same rank and place.
+    /// An entry may be outdated. It still holds where the pair that now begins at its place has its rank,
+    /// because then that pair was queued with the same rank and place.
     void runLong(std::vector<std::uint32_t>& symbols) {
         const auto count = static_cast<std::uint32_t>(symbols.size());
         std::vector<Link> links(count);
         MergeQueue queue;
-        for (std::uint32_t i = 0; i < count; ++i) links[i] = {i == 0 ? kEnd : i - 1, i + 1 == count ? kEnd : i + 1};
-        for (std::uint32_t i = 0; i + 1 < count; ++i) offer(symbols, queue, i, i + 1);
+        for (std::uint32_t i = 0; i < count; ++i)
+            links[i] = {i == 0 ? kEnd : i - 1, i + 1 == count ? kEnd : i + 1};
+        for (std::uint32_t i = 0; i + 1 < count; ++i)
+            offer(symbols, queue, i, i + 1);
         while (!queue.empty()) {
             std::uint32_t rank = kNoRank;
             const std::uint32_t left = queue.pop(rank);

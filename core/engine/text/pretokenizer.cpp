@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// The steps that pretokenizers.inc names. A run step isolates runs of one class; a word step tries a fixed order of
-// alternatives at each place. What no alternative matches stays together as a piece of its own.
+// The steps that pretokenizers.inc names. A run step isolates runs of one class; a word step tries a fixed
+// order of alternatives at each place. What no alternative matches stays together as a piece of its own.
 
 #include "core/engine/text/pretokenizer.h"
 
@@ -27,12 +27,15 @@ struct Stretch {
     /// First index at or after from whose symbol fails the test.
     template <class Test>
     std::size_t runEnd(std::size_t from, Test test) const {
-        while (from < size && test(begin[from])) ++from;
+        while (from < size && test(begin[from]))
+            ++from;
         return from;
     }
 };
 
-bool has(Symbol symbol, Symbol classes) { return (symbol & classes) != 0; }
+bool has(Symbol symbol, Symbol classes) {
+    return (symbol & classes) != 0;
+}
 bool isCharacter(Symbol symbol, char32_t codePoint) {
     return codePointOf(symbol) == codePoint && (symbol & kInvalid) == 0;
 }
@@ -50,28 +53,49 @@ struct RunStep {
 
 std::size_t matchRun(const RunStep& step, const Stretch& text, std::size_t at) {
     std::size_t from = at;
-    const bool prefixed = step.prefix == Prefix::AnySpace ? has(text[at], kSpace)
-                                                          : step.prefix == Prefix::Space && isCharacter(text[at], ' ');
+    const bool prefixed = step.prefix == Prefix::AnySpace
+                              ? has(text[at], kSpace)
+                              : step.prefix == Prefix::Space && isCharacter(text[at], ' ');
     if (prefixed && at + 1 < text.size && step.inSet(text[at + 1])) ++from;
     std::size_t end = from;
-    while (end < text.size && end - from < step.maximum && step.inSet(text[end])) ++end;
+    while (end < text.size && end - from < step.maximum && step.inSet(text[end]))
+        ++end;
     return end - from >= step.minimum ? end - at : 0;
 }
 
-bool isNumber(Symbol symbol) { return has(symbol, kNumber); }
-bool isDigit(Symbol symbol) { return codePointOf(symbol) >= '0' && codePointOf(symbol) <= '9'; }
-bool isNewline(Symbol symbol) { return has(symbol, kNewline); }
-bool isLineFeed(Symbol symbol) { return isCharacter(symbol, '\n'); }
-bool isLetter(Symbol symbol) { return has(symbol, kLetter); }
-bool isPunctuation(Symbol symbol) { return has(symbol, kPunctuation); }
-bool isPunctuationOrMath(Symbol symbol) {
-    return has(symbol, kPunctuation) || (codePointOf(symbol) < 128 && codePointOf(symbol) != 0 &&
-                                         std::string_view("$+<=>^~|").find(static_cast<char>(codePointOf(symbol))) !=
-                                             std::string_view::npos);
+bool isNumber(Symbol symbol) {
+    return has(symbol, kNumber);
 }
-bool isPunctuationMathOrBacktick(Symbol symbol) { return isPunctuationOrMath(symbol) || isCharacter(symbol, '`'); }
-bool isCasedLetter(Symbol symbol) { return !has(symbol, kInvalid) && inCasedLetterSet(codePointOf(symbol)); }
-bool isWidePunctuation(Symbol symbol) { return !has(symbol, kInvalid) && inWidePunctuationSet(codePointOf(symbol)); }
+bool isDigit(Symbol symbol) {
+    return codePointOf(symbol) >= '0' && codePointOf(symbol) <= '9';
+}
+bool isNewline(Symbol symbol) {
+    return has(symbol, kNewline);
+}
+bool isLineFeed(Symbol symbol) {
+    return isCharacter(symbol, '\n');
+}
+bool isLetter(Symbol symbol) {
+    return has(symbol, kLetter);
+}
+bool isPunctuation(Symbol symbol) {
+    return has(symbol, kPunctuation);
+}
+bool isPunctuationOrMath(Symbol symbol) {
+    return has(symbol, kPunctuation) ||
+           (codePointOf(symbol) < 128 && codePointOf(symbol) != 0 &&
+            std::string_view("$+<=>^~|").find(static_cast<char>(codePointOf(symbol))) !=
+                std::string_view::npos);
+}
+bool isPunctuationMathOrBacktick(Symbol symbol) {
+    return isPunctuationOrMath(symbol) || isCharacter(symbol, '`');
+}
+bool isCasedLetter(Symbol symbol) {
+    return !has(symbol, kInvalid) && inCasedLetterSet(codePointOf(symbol));
+}
+bool isWidePunctuation(Symbol symbol) {
+    return !has(symbol, kInvalid) && inWidePunctuationSet(codePointOf(symbol));
+}
 bool isIdeograph(Symbol symbol) {
     const char32_t c = codePointOf(symbol);
     return (c >= 0x4E00 && c <= 0x9FA5) || (c >= 0x0800 && c <= 0x4E00) || (c >= 0xAC00 && c <= 0xD7FF);
@@ -114,7 +138,8 @@ enum class Contractions : std::uint8_t { None, LowerCase, AnyCase, Suffix };
 struct WordStep {
     Contractions contractions = Contractions::None;
     Symbol letters = kLetter;
-    /// Letters take one character in front that is neither letter, number nor line end; otherwise only a space.
+    /// Letters take one character in front that is neither letter, number nor line end; otherwise only a
+    /// space.
     bool anyPrefix = true;
     /// Longest number; 0 takes all and a space in front.
     std::size_t numbers = 1;
@@ -194,7 +219,9 @@ std::size_t matchContraction(const Stretch& text, std::size_t at, bool anyCase) 
     return first == 'l' && second == 'l' ? 3 : 0;
 }
 
-bool isHanSymbol(Symbol symbol) { return !has(symbol, kInvalid) && isHan(codePointOf(symbol)); }
+bool isHanSymbol(Symbol symbol) {
+    return !has(symbol, kInvalid) && isHan(codePointOf(symbol));
+}
 
 /// U*L+ or U+L* of the cased rules, where modifier and caseless letters and marks are in both U and L.
 /// The greedy first part gives back symbols until the second part has one.
@@ -230,7 +257,8 @@ std::size_t matchCasedWord(const WordStep& step, const Stretch& text, std::size_
 
 bool isAsciiSign(Symbol symbol) {
     const char32_t c = codePointOf(symbol);
-    return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
+    return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
+           (c >= '{' && c <= '~');
 }
 bool isAsciiLetter(Symbol symbol) {
     const char32_t c = codePointOf(symbol);
@@ -256,7 +284,8 @@ std::size_t matchNumbers(const WordStep& step, const Stretch& text, std::size_t 
     const std::size_t from = prefixed ? at + 1 : at;
     const std::size_t limit = step.numbers == 0 ? kAllNumbers : step.numbers;
     std::size_t end = from;
-    while (end < text.size && end - from < limit && isNumber(text[end])) ++end;
+    while (end < text.size && end - from < limit && isNumber(text[end]))
+        ++end;
     return end - at;
 }
 
@@ -290,7 +319,8 @@ std::size_t matchSpace(const WordStep& step, const Stretch& text, std::size_t at
 std::size_t matchAlternatives(const WordStep& step, const Stretch& text, std::size_t at) {
     if (step.hanApart && isHanSymbol(text[at])) return text.runEnd(at, isHanSymbol) - at;
     if (step.contractions == Contractions::LowerCase || step.contractions == Contractions::AnyCase) {
-        const std::size_t contraction = matchContraction(text, at, step.contractions == Contractions::AnyCase);
+        const std::size_t contraction =
+            matchContraction(text, at, step.contractions == Contractions::AnyCase);
         if (contraction > 0) return contraction;
     }
     if (const std::size_t word = matchWord(step, text, at)) return word;
@@ -335,7 +365,8 @@ void apply(const WordStep& step, const Stretch& text, Lengths& lengths) {
 void apply(const TrailingSpaceStep& step, const Stretch& text, Lengths& lengths) {
     static_cast<void>(step);
     std::size_t start = text.size;
-    while (start > 0 && has(text[start - 1], kSpace)) --start;
+    while (start > 0 && has(text[start - 1], kSpace))
+        --start;
     put(lengths, start);
     put(lengths, text.size - start);
 }
@@ -390,9 +421,9 @@ void splitPieces(RuleSet rules, std::string_view text, std::vector<std::uint32_t
     classify(text, symbols);
     Lengths pieces{static_cast<std::uint32_t>(symbols.size())};
     switch (rules) {
-#define LOADER_RULE_SET(id, ...)                        \
-    case RuleSet::id:                                   \
-        refineAll(symbols, pieces, __VA_ARGS__);        \
+#define LOADER_RULE_SET(id, ...)                 \
+    case RuleSet::id:                            \
+        refineAll(symbols, pieces, __VA_ARGS__); \
         break;
 #include "core/engine/text/pretokenizers.inc"
     }
@@ -400,7 +431,8 @@ void splitPieces(RuleSet rules, std::string_view text, std::vector<std::uint32_t
     std::size_t at = 0;
     for (const std::uint32_t piece : pieces) {
         std::uint32_t bytes = 0;
-        for (const std::size_t end = at + piece; at < end; ++at) bytes += byteLength(symbols[at]);
+        for (const std::size_t end = at + piece; at < end; ++at)
+            bytes += byteLength(symbols[at]);
         lengths.push_back(bytes);
     }
 }

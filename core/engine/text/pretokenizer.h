@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Cuts text into the pieces inside which byte-level BPE merges. The rules of each name are data (pretokenizers.inc);
-// the scanners are hand-written, run in linear time and use no recursion.
+// Cuts text into the pieces inside which byte-level BPE merges. The rules of each name are data
+// (pretokenizers.inc); the scanners are hand-written, run in linear time and use no recursion.
 #pragma once
 
 #include <cstddef>

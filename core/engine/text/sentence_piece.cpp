@@ -34,7 +34,8 @@ void PairMemory::store(std::uint64_t pair, Merge merge) {
     }
     const std::size_t mask = m_slots.size() - 1;
     std::size_t at = mixBits(pair) & mask;
-    while (m_slots[at].pair != kFree) at = (at + 1) & mask;
+    while (m_slots[at].pair != kFree)
+        at = (at + 1) & mask;
     m_slots[at] = {pair, merge};
     ++m_used;
 }
@@ -49,9 +50,11 @@ SentencePieceEncoder::SentencePieceEncoder(const Vocabulary& vocabulary, EncodeC
     m_ascii[' '] = m_space;
 }
 
-std::uint32_t SentencePieceEncoder::symbolOf(std::string_view character, char32_t codePoint, bool valid) const {
+std::uint32_t SentencePieceEncoder::symbolOf(std::string_view character, char32_t codePoint,
+                                             bool valid) const {
     if (!valid) return kUnknownByte | static_cast<unsigned char>(character[0]);
-    return m_vocabulary.findText(character).value_or(kUnknownCharacter | static_cast<std::uint32_t>(codePoint));
+    return m_vocabulary.findText(character).value_or(kUnknownCharacter |
+                                                     static_cast<std::uint32_t>(codePoint));
 }
 
 void SentencePieceEncoder::appendText(std::uint32_t symbol) {

@@ -16,7 +16,8 @@ namespace {
 
 std::unique_ptr<TextEncoder> makeEncoder(const Vocabulary& vocabulary, EncodeCounters& counters) {
     switch (vocabulary.kind()) {
-        case TokenizerKind::SentencePiece: return std::make_unique<SentencePieceEncoder>(vocabulary, counters);
+        case TokenizerKind::SentencePiece:
+            return std::make_unique<SentencePieceEncoder>(vocabulary, counters);
         case TokenizerKind::BytePair: return std::make_unique<BytePairEncoder>(vocabulary, counters);
         case TokenizerKind::WordPiece: break;
     }
@@ -27,7 +28,9 @@ std::unique_ptr<TextEncoder> makeEncoder(const Vocabulary& vocabulary, EncodeCou
 class Collector {
 public:
     Collector(const Vocabulary& vocabulary, const WholeTokens& wholeTokens, EncodeCounters& counters)
-        : m_vocabulary(vocabulary), m_wholeTokens(wholeTokens), m_encoder(makeEncoder(vocabulary, counters)) {}
+        : m_vocabulary(vocabulary),
+          m_wholeTokens(wholeTokens),
+          m_encoder(makeEncoder(vocabulary, counters)) {}
 
     void begin() {
         if (m_vocabulary.addBos() && m_vocabulary.special().bos) m_out.push_back(*m_vocabulary.special().bos);
@@ -96,7 +99,8 @@ Result<std::vector<TokenId>> Tokenizer::encodeSpans(std::string_view text, const
     }
     std::size_t covered = 0;
     for (const TextSpan& span : spans) {
-        if (span.length > text.size() - covered) return Error(Errc::X001, {"The spans are longer than the text."});
+        if (span.length > text.size() - covered)
+            return Error(Errc::X001, {"The spans are longer than the text."});
         covered += span.length;
     }
     if (covered != text.size()) return Error(Errc::X001, {"The spans do not cover the text."});

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Text to tokens: SentencePiece BPE, byte-level BPE and WordPiece. No recursion, no regular expressions, and time
-// that grows with the length of the text whatever the text is.
+// Text to tokens: SentencePiece BPE, byte-level BPE and WordPiece. No recursion, no regular expressions, and
+// time that grows with the length of the text whatever the text is.
 #pragma once
 
 #include <cstddef>
@@ -48,8 +48,9 @@ public:
     /// @errors T212 where the text is longer than kMaximumPromptBytes
     Result<std::vector<TokenId>> encode(std::string_view text, const EncodeOptions& options,
                                         EncodeCounters* counters = nullptr) const;
-    /// Encodes a rendered template. The spans follow each other and cover the text; a border between a template span
-    /// and another one is never crossed by the text of a special token, but ordinary text runs on over it.
+    /// Encodes a rendered template. The spans follow each other and cover the text; a border between a
+    /// template span and another one is never crossed by the text of a special token, but ordinary text runs
+    /// on over it.
     /// @errors T212; X001 where the spans do not cover the text
     Result<std::vector<TokenId>> encodeSpans(std::string_view text, const std::vector<TextSpan>& spans,
                                              bool addSpecial, EncodeCounters* counters = nullptr) const;

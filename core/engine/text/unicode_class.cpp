@@ -45,7 +45,8 @@ Symbol bitsOfCategory(utf8proc_category_t category) {
 /// The property White_Space, which is wider than the category Z.
 bool isWhiteSpace(char32_t c) {
     return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
+           c == 0x3000;
 }
 
 constexpr std::array<std::pair<char32_t, char32_t>, 21> kHanRanges = {{
@@ -68,7 +69,8 @@ Symbol classified(char32_t codePoint) {
 
 void classify(std::string_view text, std::vector<Symbol>& symbols) {
     std::array<Symbol, 128> ascii{};
-    for (char32_t c = 0; c < 128; ++c) ascii[c] = classified(c);
+    for (char32_t c = 0; c < 128; ++c)
+        ascii[c] = classified(c);
     symbols.reserve(symbols.size() + text.size());
     while (!text.empty()) {
         const auto first = static_cast<unsigned char>(text[0]);

@@ -26,7 +26,9 @@ inline constexpr Symbol kNewline = 1U << 29;      // carriage return, line feed
 inline constexpr Symbol kInvalid = 1U << 30;      // a byte that is no UTF-8
 inline constexpr Symbol kLetter = kUpper | kLower | kOtherLetter;
 
-inline char32_t codePointOf(Symbol symbol) { return symbol & kCodePointMask; }
+inline char32_t codePointOf(Symbol symbol) {
+    return symbol & kCodePointMask;
+}
 
 /// The code point with its classes.
 Symbol classified(char32_t codePoint);

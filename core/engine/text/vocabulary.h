@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// The word list of a model, checked once when it is loaded: token texts, kinds, scores, merge rules and special ids.
-// Encoding lives in tokenizer.h, decoding in detokenizer.h. Every error is one of T201 to T213.
+// The word list of a model, checked once when it is loaded: token texts, kinds, scores, merge rules and
+// special ids. Encoding lives in tokenizer.h, decoding in detokenizer.h. Every error is one of T201 to T213.
 #pragma once
 
 #include <cstdint>

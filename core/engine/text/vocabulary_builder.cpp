@@ -106,17 +106,19 @@ Status VocabularyBuilder::readKind() {
     return {};
 }
 
-/// A double array of 32-bit units and zero-terminated replacements behind it; units with the top bit set hold an
-/// offset into the replacements. @source https://github.com/google/sentencepiece, normalizer.cc
+/// A double array of 32-bit units and zero-terminated replacements behind it; units with the top bit set hold
+/// an offset into the replacements. @source https://github.com/google/sentencepiece, normalizer.cc
 Status VocabularyBuilder::checkCharacterMap() const {
     constexpr std::string_view kKey = "tokenizer.ggml.precompiled_charsmap";
     if (!m_data.characterMap) return {};
     const std::vector<std::uint8_t>& map = *m_data.characterMap;
     const auto wordAt = [&](std::size_t at) {
         return static_cast<std::uint32_t>(map[at]) | (static_cast<std::uint32_t>(map[at + 1]) << 8) |
-               (static_cast<std::uint32_t>(map[at + 2]) << 16) | (static_cast<std::uint32_t>(map[at + 3]) << 24);
+               (static_cast<std::uint32_t>(map[at + 2]) << 16) |
+               (static_cast<std::uint32_t>(map[at + 3]) << 24);
     };
-    if (map.size() < 4) return errorAt(Errc::T210, "it has only " + std::to_string(map.size()) + " bytes", kKey);
+    if (map.size() < 4)
+        return errorAt(Errc::T210, "it has only " + std::to_string(map.size()) + " bytes", kKey);
     const std::size_t unitBytes = wordAt(0);
     if (unitBytes % 4 != 0 || unitBytes > map.size() - 4) {
         return errorAt(Errc::T210, "its table of " + std::to_string(unitBytes) + " bytes does not fit", kKey);
@@ -142,13 +144,15 @@ Status VocabularyBuilder::readTypes() {
     m_result->m_tokens.resize(count);
     if (!m_data.types) return {};
     if (m_data.types->size() != count) {
-        return errorAt(Errc::T206, std::to_string(m_data.types->size()) + " for " + std::to_string(count) + " entries",
+        return errorAt(Errc::T206,
+                       std::to_string(m_data.types->size()) + " for " + std::to_string(count) + " entries",
                        kKey);
     }
     for (std::size_t id = 0; id < count; ++id) {
         const std::int32_t type = (*m_data.types)[id];
         if (type < 1 || type > 6) {
-            return errorAt(Errc::T206, "entry " + std::to_string(id) + " has type " + std::to_string(type), kKey);
+            return errorAt(Errc::T206, "entry " + std::to_string(id) + " has type " + std::to_string(type),
+                           kKey);
         }
         m_result->m_tokens[id].type = static_cast<TokenType>(type);
     }
@@ -175,8 +179,10 @@ Status VocabularyBuilder::checkText(std::size_t id) const {
 Status VocabularyBuilder::readTexts() {
     Vocabulary& v = *m_result;
     std::size_t total = 0;
-    for (const std::string_view text : m_data.tokens) total += text.size();
-    if (total > kMaximumTextBytes) return errorAt(Errc::T201, "its texts are too long", "tokenizer.ggml.tokens");
+    for (const std::string_view text : m_data.tokens)
+        total += text.size();
+    if (total > kMaximumTextBytes)
+        return errorAt(Errc::T201, "its texts are too long", "tokenizer.ggml.tokens");
     v.m_texts.reserve(total);
     v.m_textIndex.reset(m_data.tokens.size());
     for (std::size_t id = 0; id < m_data.tokens.size(); ++id) {
@@ -188,7 +194,8 @@ Status VocabularyBuilder::readTexts() {
         v.m_maximumTokenBytes = std::max(v.m_maximumTokenBytes, text.size());
         if (text.empty()) continue;
         const std::uint64_t hash = hashText(text);
-        const std::uint32_t first = v.m_textIndex.find(hash, [&](std::uint32_t at) { return v.text(at) == text; });
+        const std::uint32_t first =
+            v.m_textIndex.find(hash, [&](std::uint32_t at) { return v.text(at) == text; });
         if (first == FlatIndex::kNone) {
             v.m_textIndex.insert(hash, static_cast<std::uint32_t>(id));
         } else {
@@ -207,11 +214,13 @@ Status VocabularyBuilder::readScores() {
     }
     const std::vector<float>& scores = *m_data.scores;
     if (scores.size() != v.m_tokens.size()) {
-        const std::string counts = std::to_string(scores.size()) + " for " + std::to_string(v.m_tokens.size());
+        const std::string counts =
+            std::to_string(scores.size()) + " for " + std::to_string(v.m_tokens.size());
         return errorAt(Errc::T205, counts + " entries", kKey);
     }
     for (std::size_t id = 0; id < scores.size(); ++id) {
-        if (!std::isfinite(scores[id])) return errorAt(Errc::T205, describe(id) + " has no finite score", kKey);
+        if (!std::isfinite(scores[id]))
+            return errorAt(Errc::T205, describe(id) + " has no finite score", kKey);
     }
     v.m_scores = scores;
     if (v.m_kind != TokenizerKind::SentencePiece) return {};
@@ -220,7 +229,8 @@ Status VocabularyBuilder::readScores() {
     distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
     v.m_scoreRanks.reserve(scores.size());
     for (const float score : scores) {
-        const auto rank = std::lower_bound(distinct.begin(), distinct.end(), score, [](float a, float b) { return a > b; });
+        const auto rank =
+            std::lower_bound(distinct.begin(), distinct.end(), score, [](float a, float b) { return a > b; });
         v.m_scoreRanks.push_back(static_cast<std::uint32_t>(rank - distinct.begin()));
     }
     return {};
@@ -348,8 +358,8 @@ void VocabularyBuilder::markSpecialTokens() {
     }
 }
 
-/// Files often leave out these ids; the texts are the same in all models. A text that could be ordinary must be typed
-/// as something special; one that is plainly markup is taken even where the file types it as normal.
+/// Files often leave out these ids; the texts are the same in all models. A text that could be ordinary must
+/// be typed as something special; one that is plainly markup is taken even where the file types it as normal.
 void VocabularyBuilder::findWellKnownTokens() {
     Vocabulary& v = *m_result;
     const auto look = [&](std::string_view text) -> std::optional<TokenId> {
@@ -409,8 +419,9 @@ void VocabularyBuilder::listWholeTokens() {
     }
 }
 
-/// Which tokens ordinary text may turn into. User-defined tokens are recognised whole and decoded letter by letter, so
-/// where spellings differ from the text (byte alphabet, escaped space) merging must not arrive at them.
+/// Which tokens ordinary text may turn into. User-defined tokens are recognised whole and decoded letter by
+/// letter, so where spellings differ from the text (byte alphabet, escaped space) merging must not arrive at
+/// them.
 void VocabularyBuilder::markPlainTokens() {
     Vocabulary& v = *m_result;
     for (Vocabulary::Token& token : v.m_tokens) {
@@ -432,7 +443,8 @@ Status VocabularyBuilder::readMerge(std::size_t rank, std::string_view rule) {
     const auto space = static_cast<std::size_t>(static_cast<const char*>(found) - rule.data());
     const std::string_view left = rule.substr(0, space);
     const std::string_view right = rule.substr(space + 1);
-    if (left.empty() || right.empty() || right.find(' ') != std::string_view::npos) return bad(" is not two parts");
+    if (left.empty() || right.empty() || right.find(' ') != std::string_view::npos)
+        return bad(" is not two parts");
     const auto leftId = v.find(left);
     const auto rightId = v.find(right);
     if (!leftId || !rightId) return bad(" names a part that is no entry");
@@ -461,7 +473,8 @@ Status VocabularyBuilder::readMerges() {
     v.m_mergeIndex.reset(count);
     v.m_mergePairs.reserve(count);
     v.m_merges.reserve(count);
-    for (std::size_t rank = 0; rank < count; ++rank) LOADER_CHECK(readMerge(rank, (*m_data.merges)[rank]));
+    for (std::size_t rank = 0; rank < count; ++rank)
+        LOADER_CHECK(readMerge(rank, (*m_data.merges)[rank]));
     return {};
 }
 
@@ -472,7 +485,8 @@ void VocabularyBuilder::studyWordBorders() {
     for (TokenId id = 0; id < v.size() && v.m_wordsAreSeparate; ++id) {
         if (!v.m_tokens[id].plain) continue;
         std::string_view text = v.text(id);
-        while (text.substr(0, kEscapedSpace.size()) == kEscapedSpace) text.remove_prefix(kEscapedSpace.size());
+        while (text.substr(0, kEscapedSpace.size()) == kEscapedSpace)
+            text.remove_prefix(kEscapedSpace.size());
         v.m_wordsAreSeparate = text.find(kEscapedSpace) == std::string_view::npos;
     }
 }

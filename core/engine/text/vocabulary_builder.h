@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Checks what a file says about its vocabulary and builds the Vocabulary from it. Used by vocabulary.cpp only.
+// Checks what a file says about its vocabulary and builds the Vocabulary from it. Used by vocabulary.cpp
+// only.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Reads the tokenizer.ggml.* keys of a file. Only kinds of values are judged here; the rest is VocabularyBuilder's.
+// Reads the tokenizer.ggml.* keys of a file. Only kinds of values are judged here; the rest is
+// VocabularyBuilder's.
 
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +20,9 @@ namespace {
 using gguf::Metadata;
 using gguf::ValueType;
 
-std::string keyOf(std::string_view name) { return "tokenizer.ggml." + std::string(name); }
+std::string keyOf(std::string_view name) {
+    return "tokenizer.ggml." + std::string(name);
+}
 
 Error wrongKind(Errc code, const std::string& key, SourceLocation origin = SourceLocation::current()) {
     return Error(code, {"the key has the wrong kind of value"}, key, origin);
@@ -29,10 +32,12 @@ Result<std::vector<std::string_view>> readTexts(const Metadata& metadata, const 
                                                 std::size_t limit) {
     const auto texts = metadata.texts(key);
     if (!texts) return wrongKind(code, key);
-    if (texts->size() > limit) return Error(code, {std::to_string(texts->size()) + " entries are too many"}, key);
+    if (texts->size() > limit)
+        return Error(code, {std::to_string(texts->size()) + " entries are too many"}, key);
     std::vector<std::string_view> views;
     views.reserve(texts->size());
-    for (std::size_t i = 0; i < texts->size(); ++i) views.push_back((*texts)[i]);
+    for (std::size_t i = 0; i < texts->size(); ++i)
+        views.push_back((*texts)[i]);
     return views;
 }
 
@@ -68,7 +73,8 @@ Status readTypes(const Metadata& metadata, VocabularyData& data) {
     const std::string key = keyOf("token_type");
     if (!metadata.contains(key)) return {};
     const auto numbers = metadata.numbers(key);
-    const bool fits = numbers && (numbers->elementType == ValueType::I32 || numbers->elementType == ValueType::U32);
+    const bool fits =
+        numbers && (numbers->elementType == ValueType::I32 || numbers->elementType == ValueType::U32);
     if (!fits) return wrongKind(Errc::T206, key);
     std::vector<std::int32_t>& types = data.types.emplace();
     types.reserve(numbers->count);
@@ -83,11 +89,13 @@ Status readCharacterMap(const Metadata& metadata, VocabularyData& data) {
     const std::string key = keyOf("precompiled_charsmap");
     if (!metadata.contains(key)) return {};
     const auto numbers = metadata.numbers(key);
-    const bool fits = numbers && (numbers->elementType == ValueType::I8 || numbers->elementType == ValueType::U8);
+    const bool fits =
+        numbers && (numbers->elementType == ValueType::I8 || numbers->elementType == ValueType::U8);
     if (!fits) return wrongKind(Errc::T210, key);
     std::vector<std::uint8_t>& map = data.characterMap.emplace();
     map.reserve(numbers->count);
-    for (const std::byte byte : numbers->bytes) map.push_back(std::to_integer<std::uint8_t>(byte));
+    for (const std::byte byte : numbers->bytes)
+        map.push_back(std::to_integer<std::uint8_t>(byte));
     return {};
 }
 
@@ -121,7 +129,8 @@ Status readIds(const Metadata& metadata, SpecialIds& ids) {
         {"fim_rep_token_id", &ids.fimRepository},
         {"fim_sep_token_id", &ids.fimSeparator},
     };
-    for (const auto& [name, slot] : slots) LOADER_CHECK(readId(metadata, name, *slot));
+    for (const auto& [name, slot] : slots)
+        LOADER_CHECK(readId(metadata, name, *slot));
     return {};
 }
 

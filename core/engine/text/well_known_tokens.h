@@ -13,21 +13,21 @@ using namespace std::string_view_literals;
 
 // The first one that is present is taken.
 inline constexpr std::array kEndOfTurnTexts = {
-    "<|eot_id|>"sv,      "<|im_end|>"sv, "<|end|>"sv,  "<end_of_turn>"sv, "<|endoftext|>"sv,
-    "<|end_of_text|>"sv, "<EOT>"sv,      "_<EOT>"sv,   "[EOT]"sv,         "<｜end▁of▁sentence｜>"sv,
+    "<|eot_id|>"sv,         "<|im_end|>"sv, "<|end|>"sv, "<end_of_turn>"sv, "<|endoftext|>"sv,
+    "<|end_of_text|>"sv,    "<EOT>"sv,      "_<EOT>"sv,  "[EOT]"sv,         "<｜end▁of▁sentence｜>"sv,
     "<end_of_utterance>"sv,
 };
 inline constexpr std::array kEndOfMessageTexts = {"<|eom_id|>"sv};
 inline constexpr std::array kFimPrefixTexts = {
-    "<|fim_prefix|>"sv,   "<fim-prefix>"sv, "<fim_prefix>"sv, "<｜fim▁begin｜>"sv,
+    "<|fim_prefix|>"sv,  "<fim-prefix>"sv, "<fim_prefix>"sv, "<｜fim▁begin｜>"sv,
     "<|code_prefix|>"sv, "<|prefix|>"sv,   "<PRE>"sv,        "▁<PRE>"sv,
 };
 inline constexpr std::array kFimSuffixTexts = {
-    "<|fim_suffix|>"sv,   "<fim-suffix>"sv, "<fim_suffix>"sv, "<｜fim▁hole｜>"sv,
+    "<|fim_suffix|>"sv,  "<fim-suffix>"sv, "<fim_suffix>"sv, "<｜fim▁hole｜>"sv,
     "<|code_suffix|>"sv, "<|suffix|>"sv,   "<SUF>"sv,        "▁<SUF>"sv,
 };
 inline constexpr std::array kFimMiddleTexts = {
-    "<|fim_middle|>"sv,   "<fim-middle>"sv, "<fim_middle>"sv, "<｜fim▁end｜>"sv,
+    "<|fim_middle|>"sv,  "<fim-middle>"sv, "<fim_middle>"sv, "<｜fim▁end｜>"sv,
     "<|code_middle|>"sv, "<|middle|>"sv,   "<MID>"sv,        "▁<MID>"sv,
 };
 inline constexpr std::array kFimPadTexts = {"<|fim_pad|>"sv, "<fim-pad>"sv, "<fim_pad>"sv};
@@ -38,11 +38,26 @@ inline constexpr std::array kFimSeparatorTexts = {"<|file_sep|>"sv};
 
 // All of these end an answer.
 inline constexpr std::array kEndTexts = {
-    "<|eot_id|>"sv,   "<|im_end|>"sv, "<|end|>"sv,         "<|return|>"sv,
-    "<|call|>"sv,     "<|calls|>"sv,  "<|flush|>"sv,       "<end_of_turn>"sv,
-    "<|endoftext|>"sv, "</s>"sv,       "<|eom_id|>"sv,      "<EOT>"sv,
-    "_<EOT>"sv,       "[EOT]"sv,      "[EOS]"sv,           "<|end_of_text|>"sv,
-    "<end_of_utterance>"sv, "<eos>"sv, "<｜end▁of▁sentence｜>"sv, "[e~["sv,
+    "<|eot_id|>"sv,
+    "<|im_end|>"sv,
+    "<|end|>"sv,
+    "<|return|>"sv,
+    "<|call|>"sv,
+    "<|calls|>"sv,
+    "<|flush|>"sv,
+    "<end_of_turn>"sv,
+    "<|endoftext|>"sv,
+    "</s>"sv,
+    "<|eom_id|>"sv,
+    "<EOT>"sv,
+    "_<EOT>"sv,
+    "[EOT]"sv,
+    "[EOS]"sv,
+    "<|end_of_text|>"sv,
+    "<end_of_utterance>"sv,
+    "<eos>"sv,
+    "<｜end▁of▁sentence｜>"sv,
+    "[e~["sv,
 };
 
 }  // namespace loader::text

@@ -30,7 +30,8 @@ WholeTokens::Range WholeTokens::narrowed(Range range, std::size_t depth, unsigne
     const auto end = m_sorted.begin() + range.last;
     const auto first = std::partition_point(begin, end, [&](TokenId id) { return byteOf(id) < byte; });
     const auto last = std::partition_point(first, end, [&](TokenId id) { return byteOf(id) <= byte; });
-    return {static_cast<std::uint32_t>(first - m_sorted.begin()), static_cast<std::uint32_t>(last - m_sorted.begin())};
+    return {static_cast<std::uint32_t>(first - m_sorted.begin()),
+            static_cast<std::uint32_t>(last - m_sorted.begin())};
 }
 
 std::optional<TokenId> WholeTokens::match(std::string_view text, bool allowSpecial) const {

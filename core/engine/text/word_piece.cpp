@@ -61,9 +61,9 @@ void WordPieceEncoder::encode(std::string_view text, bool afterSpecial, std::vec
             continue;
         }
         int boundary = 0;
-        const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), parts.data(),
-                                                   static_cast<utf8proc_ssize_t>(parts.size()),
-                                                   static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE), &boundary);
+        const auto count = utf8proc_decompose_char(
+            static_cast<utf8proc_int32_t>(c), parts.data(), static_cast<utf8proc_ssize_t>(parts.size()),
+            static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE), &boundary);
         const bool usable = count > 0 && count <= static_cast<utf8proc_ssize_t>(parts.size());
         if (!usable) {
             add(c, out);

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// Rows times many tokens for quantised types: the sweep of all tokens over each unpacked panel, and the slots of the table.
+// Included by the AVX2 and the AVX-512 tier after their int_tile.inl, which offers Tile32<Format> and
+// Tile256<Format>.
+
+template <class Format>
+struct Family32 {
+    using Tile = Tile32<Format>;
+    static void unpack(const WeightView& weights, const PanelRange& range, const IntPanel& panel) {
+        unpack32<Format>(weights, range, panel);
+    }
+};
+
+template <class Format>
+struct Family256 {
+    using Tile = Tile256<Format>;
+    static void unpack(const WeightView& weights, const PanelRange& range, const IntPanel& panel) {
+        unpack256<Format>(weights, range, panel);
+    }
+};
+
+template <class Family>
+void intPanels(const RowsJob& job) {
+    const IntPanel panel = intPanel(job.scratch);
+    alignas(64) float tile[kIntTileTokens * kPanelRows];
+    for (std::size_t row = job.rowBegin; row < job.rowEnd; row += kPanelRows) {
+        for (std::size_t column = 0; column < job.weights.columns; column += kIntPanelColumns) {
+            const std::size_t left = job.weights.columns - column;
+            const PanelRange range{row, job.rowEnd - 1, column, left < kIntPanelColumns ? left : kIntPanelColumns};
+            Family::unpack(job.weights, range, panel);
+            for (std::size_t t = 0; t < job.tokens; t += kIntTileTokens) {
+                const std::size_t tokens = job.tokens - t < kIntTileTokens ? job.tokens - t : kIntTileTokens;
+                Family::Tile::kSweeps[tokens](panel, range, job.activation, t, tile);
+                emitTile(job, tile, row, t, tokens, job.accumulate || column != 0);
+            }
+        }
+    }
+}
+
+template <class Format>
+struct Slot32 {
+    static constexpr ActivationKind kActivation = ActivationKind::Q8Block32;
+    static constexpr RowsKernel kRows = intRows<Format, RowOf32>;
+    static constexpr RowsKernel kPanels = intPanels<Family32<Format>>;
+};
+
+template <class Format>
+struct Slot256 {
+    static constexpr ActivationKind kActivation = ActivationKind::Q8Block256;
+    static constexpr RowsKernel kRows = intRows<Format, RowOf256>;
+    static constexpr RowsKernel kPanels = intPanels<Family256<Format>>;
+};

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// Which types the AVX2 and the AVX-512 tier multiply in integers.
+
+template <>
+struct Slot<quant::TensorType::Q4_0> : Slot32<FormatQ4_0> {};
+template <>
+struct Slot<quant::TensorType::Q4_1> : Slot32<FormatQ4_1> {};
+template <>
+struct Slot<quant::TensorType::Q5_0> : Slot32<FormatQ5_0> {};
+template <>
+struct Slot<quant::TensorType::Q5_1> : Slot32<FormatQ5_1> {};
+template <>
+struct Slot<quant::TensorType::Q8_0> : Slot32<FormatQ8_0> {};
+template <>
+struct Slot<quant::TensorType::IQ4_NL> : Slot32<FormatIQ4_NL> {};
+template <>
+struct Slot<quant::TensorType::MXFP4> : Slot32<FormatMXFP4> {};
+template <>
+struct Slot<quant::TensorType::Q2_K> : Slot256<FormatQ2_K> {};
+template <>
+struct Slot<quant::TensorType::Q3_K> : Slot256<FormatQ3_K> {};
+template <>
+struct Slot<quant::TensorType::Q4_K> : Slot256<FormatQ4_K> {};
+template <>
+struct Slot<quant::TensorType::Q5_K> : Slot256<FormatQ5_K> {};
+template <>
+struct Slot<quant::TensorType::Q6_K> : Slot256<FormatQ6_K> {};
+template <>
+struct Slot<quant::TensorType::IQ4_XS> : Slot256<FormatIQ4_XS> {};

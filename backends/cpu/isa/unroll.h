@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// LOADER_UNROLL before a loop of fixed length: register tiles are arrays, and stay in registers only where their loops vanish.
+#pragma once
+
+#if defined(__clang__)
+#define LOADER_UNROLL _Pragma("unroll")
+#elif defined(__GNUC__)
+#define LOADER_UNROLL _Pragma("GCC unroll 16")
+#else
+#define LOADER_UNROLL
+#endif

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// The activations of a batch in the form that a weight type multiplies with. Made once per (input, token) and shared by
+// every projection that reads the same input. One token is one contiguous record; activationLayout() says where its parts lie.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace loader::cpu {
+
+enum class ActivationKind : std::uint8_t {
+    F32,         ///< floats as they are
+    Q8Block32,   ///< int8 -127 … 127, one f32 scale per 32 values
+    Q8Block256,  ///< int8 -127 … 127, one f32 scale per 256 values
+};
+
+/// Values that share one scale; 1 for F32. A row must be a multiple of it.
+constexpr std::size_t activationBlock(ActivationKind kind) {
+    return kind == ActivationKind::F32 ? 1 : kind == ActivationKind::Q8Block32 ? 32 : 256;
+}
+
+/// Byte offsets inside one token's record. Parts that a kind lacks are 0.
+struct ActivationLayout {
+    std::size_t scales = 0;       ///< f32, one per block
+    std::size_t sums = 0;         ///< f32 per 32 values: scale times their sum; Q8Block32 only
+    std::size_t offsets32 = 0;    ///< i32 per 32 values: -128 × their sum
+    std::size_t offsets16 = 0;    ///< i32 per 16 values: -128 × their sum; Q8Block256 only
+    std::size_t evenOddSums = 0;  ///< i16 per 16 values, in each 256 first the 8 even then the 8 odd groups; Q8Block256 only
+    std::size_t stride = 0;       ///< bytes from token to token
+};
+
+constexpr std::size_t roundUp(std::size_t value, std::size_t step) {
+    return (value + step - 1) / step * step;
+}
+
+/// @shape columns: a multiple of activationBlock(kind)
+constexpr ActivationLayout activationLayout(ActivationKind kind, std::size_t columns) {
+    ActivationLayout layout;
+    if (kind == ActivationKind::F32) {
+        layout.stride = roundUp(columns * sizeof(float), 64);
+        return layout;
+    }
+    layout.scales = roundUp(columns, 64);
+    layout.offsets32 = layout.scales + roundUp(columns / activationBlock(kind) * sizeof(float), 64);
+    std::size_t end = layout.offsets32 + roundUp(columns / 32 * sizeof(std::int32_t), 64);
+    if (kind == ActivationKind::Q8Block32) {
+        layout.sums = end;
+        end += roundUp(columns / 32 * sizeof(float), 64);
+    } else {
+        layout.offsets16 = end;
+        layout.evenOddSums = end + roundUp(columns / 16 * sizeof(std::int32_t), 64);
+        end = layout.evenOddSums + roundUp(columns / 16 * sizeof(std::int16_t), 64);
+    }
+    // An odd number of cache lines, so that the tokens of a tile do not fall into the same cache set.
+    layout.stride = end % 128 == 0 ? end + 64 : end;
+    return layout;
+}
+
+/// A batch of activation records. Does not own.
+/// @thread const; any number of readers
+struct ActivationView {
+    ActivationKind kind = ActivationKind::F32;
+    std::size_t columns = 0;
+    const std::byte* data = nullptr;  ///< 64-byte aligned for the Q8 kinds
+    ActivationLayout layout;
+
+    const std::byte* token(std::size_t index) const { return data + index * layout.stride; }
+    const float* floats(std::size_t index) const { return reinterpret_cast<const float*>(token(index)); }
+    ActivationView from(std::size_t firstToken) const { return {kind, columns, token(firstToken), layout}; }
+};
+
+/// Floats of the caller as activations, without a copy. @unit stride: floats from token to token
+inline ActivationView floatActivations(const float* data, std::size_t columns, std::size_t stride) {
+    ActivationLayout layout;
+    layout.stride = stride * sizeof(float);
+    return {ActivationKind::F32, columns, reinterpret_cast<const std::byte*>(data), layout};
+}
+
+/// Records written by quantizeActivation() of matmul.h at `data`.
+inline ActivationView quantizedActivations(ActivationKind kind, const std::byte* data, std::size_t columns) {
+    return {kind, columns, data, activationLayout(kind, columns)};
+}
+
+}  // namespace loader::cpu

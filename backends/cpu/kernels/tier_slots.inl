@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// From the list of types to a tier's table, at compile time. A tier with kernels of its own for a type specialises Slot before
+// it calls makeTable(); FallbackSlot is what the tier does for all others.
+
+/// Multiplies in float after converting rows, whatever the type.
+struct GenericSlot {
+    static constexpr ActivationKind kActivation = ActivationKind::F32;
+    static constexpr RowsKernel kRows = genericRows;
+    static constexpr RowsKernel kPanels = floatPanels<AnyTypeToFloat>;
+};
+
+template <class Source>
+struct FloatSlot {
+    static constexpr ActivationKind kActivation = ActivationKind::F32;
+    static constexpr RowsKernel kRows = floatRows<Source>;
+    static constexpr RowsKernel kPanels = floatPanels<RowToFloat<Source>>;
+};
+
+template <quant::TensorType type>
+struct Slot : GenericSlot {};
+template <>
+struct Slot<quant::TensorType::F32> : FloatSlot<SourceF32> {};
+template <>
+struct Slot<quant::TensorType::F16> : FloatSlot<SourceF16> {};
+template <>
+struct Slot<quant::TensorType::BF16> : FloatSlot<SourceBF16> {};
+
+#ifdef LOADER_TIER_SLOTS
+#include LOADER_TIER_SLOTS
+#endif
+
+constexpr VectorKernels makeVectors() {
+    VectorKernels v;
+    v.dot = dot;
+    v.axpy = axpy;
+    v.sumSquares = sumSquares;
+    v.sum = sum;
+    v.scale = scaleRow;
+    v.add = addRow;
+    v.multiply = multiplyRow;
+    v.halfToFloat = halfRowToFloat;
+    v.floatToHalf = floatRowToHalf;
+    v.quantizeBlock32 = quantizeBlock32;
+    v.quantizeBlock256 = quantizeBlock256;
+    v.floatToQ8Row = floatToQ8Row;
+    v.dotHalf = dotHalf;
+    v.axpyHalf = axpyHalf;
+    v.dotQ8 = dotQ8;
+    v.axpyQ8 = axpyQ8;
+    v.siluMultiply = activateMultiply<silu>;
+    v.geluMultiply = activateMultiply<gelu>;
+    v.maximum = maximumRow;
+    v.expRow = expRow;
+    return v;
+}
+
+template <quant::TensorType type, quant::TypeRole role>
+constexpr void fillSlot(KernelTable& table) {
+    if constexpr (role == quant::TypeRole::Weight) {
+        using Own = Slot<type>;
+        table.types[static_cast<std::size_t>(type)] = {type, Own::kActivation, Own::kRows, Own::kPanels};
+    }
+}
+
+constexpr KernelTable makeTable(IsaTier tier) {
+    KernelTable table;
+    table.tier = tier;
+#define LOADER_TENSOR_TYPE(name, number, values, bytes, role) \
+    fillSlot<quant::TensorType::name, quant::TypeRole::role>(table);
+#include "core/engine/quant/types.inc"
+    table.vectors = makeVectors();
+    return table;
+}

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// Every weight type on every tier of this machine against products in double precision: of what the kernel is given (tight), and
+// of what it stands for (the rounding of the activations). Weights end where an unreadable page begins.
+
+#include <QTest>
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <random>
+
+#include "backends/cpu/kernels/denormals.h"
+#include "backends/cpu/kernels/matmul.h"
+#include "core/engine/base/half.h"
+#include "core/engine/quant/dequantize.h"
+#include "tests/contract/kernels/guarded_memory.h"
+#include "tests/contract/kernels/random_weights.h"
+
+using namespace loader;
+using namespace loader::cpu;
+using quant::TensorType;
+
+Q_DECLARE_METATYPE(loader::quant::TensorType)
+Q_DECLARE_METATYPE(loader::cpu::IsaTier)
+
+namespace {
+
+constexpr float kCanary = -123456.75f;
+
+/// One matrix, one batch, and all products in double.
+struct Problem {
+    TensorType type = TensorType::F32;
+    std::size_t rows = 0, columns = 0, tokens = 0;
+    test::GuardedMemory weights;
+    std::size_t rowBytes = 0;
+    std::vector<float> inputs;
+    std::vector<std::byte> records;
+    ActivationView activation;
+    std::vector<float> decoded;   ///< weights, [rows, columns]
+    std::vector<double> exact;    ///< with the inputs, [tokens, rows]
+    std::vector<double> given;    ///< with the quantised inputs
+    std::vector<double> slack;    ///< bound of |given - exact|: half a step of every activation
+    std::vector<double> size;     ///< sum of |weight × activation|, what float rounding is relative to
+
+    WeightView view() const { return {type, weights.data(), rows, columns, rowBytes}; }
+};
+
+/// What the record of a token stands for, value by value, and the step of its rounding.
+void readRecord(const Problem& p, std::size_t token, std::vector<double>& values, std::vector<double>& steps) {
+    values.assign(p.columns, 0);
+    steps.assign(p.columns, 0);
+    const ActivationView& a = p.activation;
+    const std::size_t block = activationBlock(a.kind);
+    for (std::size_t k = 0; k < p.columns; ++k) {
+        if (a.kind == ActivationKind::F32) {
+            values[k] = static_cast<double>(p.inputs[token * p.columns + k]);
+            continue;
+        }
+        const auto* q = reinterpret_cast<const std::int8_t*>(a.token(token));
+        const auto* scales = reinterpret_cast<const float*>(a.token(token) + a.layout.scales);
+        steps[k] = static_cast<double>(scales[k / block]);
+        values[k] = steps[k] * q[k];
+    }
+}
+
+void addProducts(Problem& p) {
+    const std::size_t results = p.tokens * p.rows;
+    p.exact.assign(results, 0);
+    p.given.assign(results, 0);
+    p.slack.assign(results, 0);
+    p.size.assign(results, 0);
+    std::vector<double> values, steps;
+    for (std::size_t t = 0; t < p.tokens; ++t) {
+        readRecord(p, t, values, steps);
+        double inputs = 0;
+        for (const double value : values) inputs += std::abs(value);
+        for (std::size_t r = 0; r < p.rows; ++r) {
+            const float* w = p.decoded.data() + r * p.columns;
+            const std::size_t at = t * p.rows + r;
+            double largest = 0;
+            for (std::size_t k = 0; k < p.columns; ++k) {
+                const auto weight = static_cast<double>(w[k]);
+                p.exact[at] += weight * static_cast<double>(p.inputs[t * p.columns + k]);
+                p.given[at] += weight * values[k];
+                p.slack[at] += std::abs(weight) * steps[k] * 0.5;
+                p.size[at] += std::abs(weight * values[k]);
+                largest = std::max(largest, std::abs(weight));
+            }
+            // Types with a minimum take off a part that can be larger than what is left.
+            p.size[at] += largest * inputs;
+        }
+    }
+}
+
+std::unique_ptr<Problem> makeProblem(const KernelTable& kernels, TensorType type, std::size_t rows, std::size_t columns,
+                                     std::size_t tokens, test::Scales scales) {
+    std::mt19937 random(static_cast<unsigned>(columns * 31 + rows));
+    auto p = std::make_unique<Problem>();
+    p->type = type;
+    p->rows = rows;
+    p->columns = columns;
+    p->tokens = tokens;
+    p->rowBytes = static_cast<std::size_t>(*quant::rowBytes(type, columns));
+    const std::vector<std::byte> bytes = test::randomWeights(type, rows * columns, scales, random);
+    if (!p->weights.fill(bytes)) return nullptr;
+    p->decoded.resize(rows * columns);
+    quant::dequantizeRow(type, bytes.data(), p->decoded.data(), rows * columns);
+    p->inputs = test::randomFloats(tokens * columns, random);
+    const ActivationKind kind = kernels.activationKind(type);
+    const ActivationLayout layout = activationLayout(kind, columns);
+    p->records.resize(layout.stride * tokens + 64);
+    const auto address = reinterpret_cast<std::uintptr_t>(p->records.data());
+    std::byte* records = p->records.data() + (roundUp(address, 64) - address);
+    for (std::size_t t = 0; t < tokens; ++t) {
+        quantizeActivation(kernels, kind, p->inputs.data() + t * columns, columns, records + t * layout.stride);
+    }
+    p->activation = quantizedActivations(kind, records, columns);
+    addProducts(*p);
+    return p;
+}
+
+/// Multiplies and returns what is wrong, or nothing.
+QString faultOf(const KernelTable& kernels, const Problem& p, std::size_t rowBegin, std::size_t rowEnd, std::size_t tokens,
+                OutputMode mode) {
+    const std::size_t stride = p.rows + 3;
+    std::vector<float> out(stride * (tokens + 1), kCanary);
+    for (std::size_t t = 0; mode == OutputMode::Add && t < tokens; ++t) {
+        for (std::size_t r = rowBegin; r < rowEnd; ++r) out[t * stride + r] = 2.0f;
+    }
+    const double start = mode == OutputMode::Add ? 2.0 : 0.0;
+    const Result<ScratchBuffer> scratch = ScratchBuffer::create(scratchBytes(p.columns));
+    if (!scratch.ok()) return QStringLiteral("no scratch");
+    multiplyRows(kernels, p.view(), rowBegin, rowEnd, p.activation, tokens, out.data(), stride, scratch->view(), mode);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const std::size_t t = i / stride, r = i % stride;
+        const bool inside = t < tokens && r >= rowBegin && r < rowEnd;
+        if (!inside && out[i] != kCanary) return QStringLiteral("wrote outside at %1, %2").arg(t).arg(r);
+        if (!inside) continue;
+        const std::size_t at = t * p.rows + r;
+        const double rounding = 1e-5 * p.size[at] * 0.5 + 1e-6 * start + 1e-30;
+        const double value = static_cast<double>(out[i]) - start;
+        if (!(std::abs(value - p.given[at]) <= rounding)) {
+            return QStringLiteral("token %1 row %2: %3 instead of %4 (quantised input)").arg(t).arg(r).arg(value).arg(p.given[at]);
+        }
+        if (!(std::abs(value - p.exact[at]) <= p.slack[at] * 1.0001 + rounding)) {
+            return QStringLiteral("token %1 row %2: %3 too far from %4").arg(t).arg(r).arg(value).arg(p.exact[at]);
+        }
+    }
+    return {};
+}
+
+std::vector<std::size_t> columnsFor(TensorType type) {
+    const std::size_t block = quant::typeInfo(type).blockValues;
+    if (block == 1) return {1, 5, 172, 288};
+    return {block, 3 * block, block < 256 ? 9 * block : 5 * block};
+}
+
+bool any(TensorType) {
+    return true;
+}
+
+bool inBlocks(TensorType type) {
+    return quant::typeInfo(type).blockValues > 1;
+}
+
+void addTypesAndTiers(bool (*wanted)(TensorType)) {
+    QTest::addColumn<TensorType>("type");
+    QTest::addColumn<IsaTier>("tier");
+    for (const IsaTier tier : allTiers()) {
+        if (tier > detectTier()) continue;
+        for (const TensorType type : test::weightTypes()) {
+            if (!wanted(type)) continue;
+            const std::string name = std::string(quant::typeName(type)) + "/" + std::string(tierName(tier));
+            QTest::newRow(name.c_str()) << type << tier;
+        }
+    }
+}
+
+}  // namespace
+
+class TestKernelsMatmul : public QObject {
+    Q_OBJECT
+
+private slots:
+    void everyTierCoversEveryType();
+    void oddShapes_data() { addTypesAndTiers(any); }
+    void oddShapes();
+    void longRowsCrossPanels_data() { addTypesAndTiers(any); }
+    void longRowsCrossPanels();
+    void extremeScales_data() { addTypesAndTiers(test::hasHalfScales); }
+    void extremeScales();
+    void extremeQuants_data() { addTypesAndTiers(test::hasHalfScales); }
+    void extremeQuants();
+    void noFartherThanThePeer_data() { addTypesAndTiers(inBlocks); }
+    void noFartherThanThePeer();
+    void partsOfTheRowsAgreeWithTheWhole();
+    void callerFloatsAreUsedInPlace();
+    void tiersAreNamedAndLimited();
+};
+
+void TestKernelsMatmul::everyTierCoversEveryType() {
+    for (const IsaTier tier : allTiers()) {
+        const KernelTable kernels = selectKernels(tier);
+        QVERIFY(kernels.tier == tier);
+        for (const quant::TypeInfo& info : quant::allTypes()) {
+            QCOMPARE(kernels.supports(info.type), info.role == quant::TypeRole::Weight);
+        }
+    }
+}
+
+void TestKernelsMatmul::oddShapes() {
+    QFETCH(TensorType, type);
+    QFETCH(IsaTier, tier);
+    const KernelTable kernels = selectKernels(tier);
+    for (const std::size_t columns : columnsFor(type)) {
+        for (const std::size_t rows : {std::size_t{1}, std::size_t{7}, std::size_t{33}}) {
+            const auto p = makeProblem(kernels, type, rows, columns, 65, test::Scales::Sensible);
+            if (!p) QSKIP("no guarded memory on this system");
+            for (const std::size_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 24, 31, 32, 33, 65}) {
+                const QString fault = faultOf(kernels, *p, 0, rows, tokens, OutputMode::Store);
+                QVERIFY2(fault.isEmpty(), qPrintable(QStringLiteral("[%1 x %2] x %3: %4").arg(rows).arg(columns).arg(tokens).arg(fault)));
+            }
+            const QString fault = faultOf(kernels, *p, rows / 3, rows, 25, OutputMode::Add);
+            QVERIFY2(fault.isEmpty(), qPrintable(fault));
+            const QString few = faultOf(kernels, *p, rows / 3, rows, 5, OutputMode::Add);
+            QVERIFY2(few.isEmpty(), qPrintable(few));
+        }
+    }
+}
+
+void TestKernelsMatmul::longRowsCrossPanels() {
+    QFETCH(TensorType, type);
+    QFETCH(IsaTier, tier);
+    const KernelTable kernels = selectKernels(tier);
+    const std::size_t block = quant::typeInfo(type).blockValues;
+    const auto p = makeProblem(kernels, type, 5, 4096 + (block == 1 ? 37 : block), 25, test::Scales::Sensible);
+    if (!p) QSKIP("no guarded memory on this system");
+    for (const std::size_t tokens : {1, 25}) {
+        const QString fault = faultOf(kernels, *p, 0, 5, tokens, OutputMode::Add);
+        QVERIFY2(fault.isEmpty(), qPrintable(fault));
+    }
+}
+
+void TestKernelsMatmul::extremeScales() {
+    QFETCH(TensorType, type);
+    QFETCH(IsaTier, tier);
+    const KernelTable kernels = selectKernels(tier);
+    const DenormalsOff quick;
+    for (const test::Scales scales : {test::Scales::Zero, test::Scales::Largest, test::Scales::Denormal}) {
+        const auto p = makeProblem(kernels, type, 3, 3 * quant::typeInfo(type).blockValues, 26, scales);
+        if (!p) QSKIP("no guarded memory on this system");
+        for (const std::size_t tokens : {1, 3, 26}) {
+            const QString fault = faultOf(kernels, *p, 0, 3, tokens, OutputMode::Store);
+            QVERIFY2(fault.isEmpty(), qPrintable(QStringLiteral("scales %1: %2").arg(static_cast<int>(scales)).arg(fault)));
+        }
+    }
+}
+
+/// All bits of the quants set, or none, against activations at both ends: nothing may saturate on the way.
+void TestKernelsMatmul::extremeQuants() {
+    QFETCH(TensorType, type);
+    QFETCH(IsaTier, tier);
+    const KernelTable kernels = selectKernels(tier);
+    const std::size_t block = quant::typeInfo(type).blockValues;
+    for (const unsigned fill : {0x00u, 0x80u, 0x7Fu, 0x81u, 0xFFu, 0x0Fu, 0xF0u}) {
+        auto p = makeProblem(kernels, type, 2, 2 * block, 25, test::Scales::Sensible);
+        if (!p) QSKIP("no guarded memory on this system");
+        std::mt19937 random(7);
+        std::vector<std::byte> bytes(2 * p->rowBytes, static_cast<std::byte>(fill));
+        test::putSensibleScales(type, bytes, random);
+        QVERIFY(p->weights.fill(bytes));
+        quant::dequantizeRow(type, bytes.data(), p->decoded.data(), p->decoded.size());
+        for (std::size_t i = 0; i < p->inputs.size(); ++i) {
+            const std::size_t token = i / p->columns;
+            p->inputs[i] = token % 3 == 0 ? 1.0f : token % 3 == 1 ? -1.0f : (i % 2 == 0 ? 1.0f : -1.0f);
+        }
+        for (std::size_t t = 0; t < p->tokens; ++t) {
+            quantizeActivation(kernels, p->activation.kind, p->inputs.data() + t * p->columns, p->columns,
+                               const_cast<std::byte*>(p->activation.token(t)));
+        }
+        addProducts(*p);
+        for (const std::size_t tokens : {1, 3, 25}) {
+            const QString fault = faultOf(kernels, *p, 0, 2, tokens, OutputMode::Store);
+            QVERIFY2(fault.isEmpty(), qPrintable(QStringLiteral("bytes %1: %2").arg(fill, 0, 16).arg(fault)));
+        }
+    }
+}
+
+/// The peer's rounding of activations, in double: per 32 with a half precision scale, or per 256.
+static double peerValue(const float* inputs, std::size_t k, std::size_t block) {
+    float largest = 0;
+    const std::size_t first = k / block * block;
+    for (std::size_t i = first; i < first + block; ++i) largest = std::max(largest, std::abs(inputs[i]));
+    if (largest == 0.0f) return 0;
+    const auto inverse = 127.0 / static_cast<double>(largest);
+    const float scale = largest / 127.0f;
+    const double stored = block == 32 ? static_cast<double>(halfToFloat(floatToHalf(scale))) : static_cast<double>(scale);
+    return std::nearbyint(static_cast<double>(inputs[k]) * inverse) * stored;
+}
+
+void TestKernelsMatmul::noFartherThanThePeer() {
+    QFETCH(TensorType, type);
+    QFETCH(IsaTier, tier);
+    const KernelTable kernels = selectKernels(tier);
+    const std::size_t valuesPerBlock = quant::typeInfo(type).blockValues;
+    const std::size_t peerBlock = valuesPerBlock == 256 ? 256 : 32;
+    const auto p = makeProblem(kernels, type, 32, 1024, 24, test::Scales::Sensible);
+    if (!p) QSKIP("no guarded memory on this system");
+    std::vector<float> out(p->tokens * p->rows);
+    const Result<ScratchBuffer> scratch = ScratchBuffer::create(scratchBytes(p->columns));
+    QVERIFY(scratch.ok());
+    multiplyRows(kernels, p->view(), 0, p->rows, p->activation, p->tokens, out.data(), p->rows, scratch->view());
+    double ours = 0, peers = 0;
+    std::vector<double> rounded(p->columns);
+    for (std::size_t t = 0; t < p->tokens; ++t) {
+        for (std::size_t k = 0; k < p->columns; ++k) rounded[k] = peerValue(p->inputs.data() + t * p->columns, k, peerBlock);
+        for (std::size_t r = 0; r < p->rows; ++r) {
+            double peer = 0;
+            for (std::size_t k = 0; k < p->columns; ++k) {
+                peer += static_cast<double>(p->decoded[r * p->columns + k]) * rounded[k];
+            }
+            const double exact = p->exact[t * p->rows + r];
+            ours += std::pow(static_cast<double>(out[t * p->rows + r]) - exact, 2);
+            peers += std::pow(peer - exact, 2);
+        }
+    }
+    QVERIFY2(std::sqrt(ours) <= 1.5 * std::sqrt(peers),
+             qPrintable(QStringLiteral("%1 against %2").arg(std::sqrt(ours)).arg(std::sqrt(peers))));
+}
+
+void TestKernelsMatmul::partsOfTheRowsAgreeWithTheWhole() {
+    const KernelTable kernels = selectKernels(detectTier());
+    for (const std::size_t tokens : {3, 30}) {
+        const auto p = makeProblem(kernels, TensorType::Q4_K, 100, 512, 30, test::Scales::Sensible);
+        if (!p) QSKIP("no guarded memory on this system");
+        const Result<ScratchBuffer> scratch = ScratchBuffer::create(scratchBytes(p->columns));
+        QVERIFY(scratch.ok());
+        std::vector<float> whole(100 * tokens), parts(100 * tokens);
+        multiplyRows(kernels, p->view(), 0, 100, p->activation, tokens, whole.data(), 100, scratch->view());
+        for (const std::size_t begin : {0, 32, 64}) {
+            const std::size_t end = begin == 64 ? 100 : begin + 32;
+            multiplyRows(kernels, p->view(), begin, end, p->activation, tokens, parts.data(), 100, scratch->view());
+        }
+        QVERIFY(whole == parts);
+    }
+}
+
+void TestKernelsMatmul::callerFloatsAreUsedInPlace() {
+    const KernelTable kernels = selectKernels(detectTier());
+    const auto p = makeProblem(kernels, TensorType::F16, 9, 48, 30, test::Scales::Sensible);
+    if (!p) QSKIP("no guarded memory on this system");
+    p->activation = floatActivations(p->inputs.data(), 48, 48);
+    for (const std::size_t tokens : {1, 30}) {
+        const QString fault = faultOf(kernels, *p, 0, 9, tokens, OutputMode::Store);
+        QVERIFY2(fault.isEmpty(), qPrintable(fault));
+    }
+}
+
+void TestKernelsMatmul::tiersAreNamedAndLimited() {
+    for (const IsaTier tier : allTiers()) {
+        QVERIFY(tierFromName(tierName(tier)) == tier);
+        QVERIFY(allowedTier(tier) <= detectTier());
+    }
+    QVERIFY(!tierFromName("avx1024").has_value());
+    QVERIFY(!tierFromName("").has_value());
+    QVERIFY(tierFromName("BASELINE") == IsaTier::Baseline);
+    QVERIFY(allowedTier(std::nullopt) == detectTier());
+    QVERIFY(allowedTier(IsaTier::Baseline) == IsaTier::Baseline);
+}
+
+QTEST_GUILESS_MAIN(TestKernelsMatmul)
+#include "tst_kernels_matmul.moc"
