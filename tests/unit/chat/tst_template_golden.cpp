@@ -23,7 +23,9 @@ struct Case {
 std::vector<Case> readCases(const QString& path) {
     std::vector<Case> cases;
     std::string* field = nullptr;
-    for (const QByteArray& line : test::readAll(path).split('\n')) {
+    QByteArray content = test::readAll(path);
+    content.chop(1);
+    for (const QByteArray& line : content.split('\n')) {
         if (line.startsWith("### ")) {
             cases.push_back({line.mid(4).toStdString(), {}, {}, {}});
             field = &cases.back().source;
