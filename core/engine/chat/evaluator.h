@@ -13,6 +13,7 @@
 
 #include "core/engine/chat/ast.h"
 #include "core/engine/chat/runtime.h"
+#include "core/engine/chat/template.h"
 
 namespace loader::chat {
 

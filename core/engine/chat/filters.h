@@ -10,20 +10,20 @@
 
 namespace loader::chat {
 
-using Filter = Result<Value> (*)(Runtime&, const Value&, const Arguments&);
-using Test = Result<bool> (*)(Runtime&, const Value&, const Arguments&);
+using FilterFunction = Result<Value> (*)(Runtime&, const Value&, const Arguments&);
+using TestFunction = Result<bool> (*)(Runtime&, const Value&, const Arguments&);
 
 struct FilterRow {
     std::string_view name;
-    Filter filter;
+    FilterFunction filter;
 };
 
 /// Null where there is no such filter or test.
-Filter findTextFilter(std::string_view name);
-Filter findListFilter(std::string_view name);
-Filter findOrderFilter(std::string_view name);
-Filter findValueFilter(std::string_view name);
-Test findTest(std::string_view name);
+FilterFunction findTextFilter(std::string_view name);
+FilterFunction findListFilter(std::string_view name);
+FilterFunction findOrderFilter(std::string_view name);
+FilterFunction findValueFilter(std::string_view name);
+TestFunction findTest(std::string_view name);
 
 /// Follows "a.b.0" from a value; an integer is an index.
 Result<Value> followPath(Runtime& runtime, const Value& value, const Value& path);

@@ -248,7 +248,7 @@ constexpr FilterRow kFilters[] = {
 
 }  // namespace
 
-Filter findListFilter(std::string_view name) {
+FilterFunction findListFilter(std::string_view name) {
     for (const FilterRow& row : kFilters) {
         if (row.name == name) return row.filter;
     }

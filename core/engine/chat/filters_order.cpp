@@ -149,7 +149,7 @@ constexpr FilterRow kFilters[] = {
 
 }  // namespace
 
-Filter findOrderFilter(std::string_view name) {
+FilterFunction findOrderFilter(std::string_view name) {
     for (const FilterRow& row : kFilters) {
         if (row.name == name) return row.filter;
     }

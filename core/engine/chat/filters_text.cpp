@@ -252,7 +252,7 @@ constexpr FilterRow kFilters[] = {
 
 }  // namespace
 
-Filter findTextFilter(std::string_view name) {
+FilterFunction findTextFilter(std::string_view name) {
     for (const FilterRow& row : kFilters) {
         if (row.name == name) return row.filter;
     }

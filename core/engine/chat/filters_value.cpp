@@ -226,7 +226,7 @@ constexpr FilterRow kFilters[] = {
 
 }  // namespace
 
-Filter findValueFilter(std::string_view name) {
+FilterFunction findValueFilter(std::string_view name) {
     for (const FilterRow& row : kFilters) {
         if (row.name == name) return row.filter;
     }

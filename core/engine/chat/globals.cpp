@@ -6,6 +6,7 @@
 #include "core/engine/chat/operators.h"
 #include "core/engine/chat/print.h"
 #include "core/engine/chat/strftime.h"
+#include "core/engine/chat/template.h"
 
 namespace loader::chat {
 namespace {

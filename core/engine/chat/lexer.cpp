@@ -327,7 +327,7 @@ Status Lexer::quoted(Token& token) {
 
 Status Lexer::symbol(Token& token) {
     const std::string_view rest = m_source.substr(m_position);
-    token.kind = TokenKind::Operator;
+    token.kind = TokenKind::Symbol;
     for (const std::string_view symbolText : kSymbols) {
         if (rest.substr(0, symbolText.size()) == symbolText) token.text = rest.substr(0, symbolText.size());
         if (!token.text.empty()) break;

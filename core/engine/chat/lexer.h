@@ -22,7 +22,7 @@ enum class TokenKind : std::uint8_t {
     String,
     Integer,
     Float,
-    Operator,
+    Symbol,
     End,
 };
 

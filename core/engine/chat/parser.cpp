@@ -44,7 +44,7 @@ Status Parser::peek() {
 }
 
 bool Parser::at(std::string_view symbol) const {
-    return m_token.kind == TokenKind::Operator && m_token.text == symbol;
+    return m_token.kind == TokenKind::Symbol && m_token.text == symbol;
 }
 
 bool Parser::atName(std::string_view name) const {

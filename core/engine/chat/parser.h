@@ -15,8 +15,8 @@
 
 #include "core/engine/base/result.h"
 #include "core/engine/chat/ast.h"
+#include "core/engine/chat/budget.h"
 #include "core/engine/chat/lexer.h"
-#include "core/engine/chat/template.h"
 
 namespace loader::chat {
 

@@ -437,7 +437,7 @@ Result<NodeId> Parser::parseArgument() {
         LOADER_CHECK(shift());
     } else if (m_token.kind == TokenKind::Name) {
         LOADER_CHECK(peek());
-        if (m_ahead->kind == TokenKind::Operator && m_ahead->text == "=") {
+        if (m_ahead->kind == TokenKind::Symbol && m_ahead->text == "=") {
             argument.text = intern(m_token.text);
             LOADER_CHECK(shift());
             LOADER_CHECK(shift());

@@ -17,10 +17,12 @@
 
 #include "core/engine/base/cancel_token.h"
 #include "core/engine/base/result.h"
-#include "core/engine/chat/template.h"
+#include "core/engine/chat/budget.h"
 #include "core/engine/chat/value.h"
 
 namespace loader::chat {
+
+struct RenderInput;
 
 /// Values nested deeper than this are not printed, compared or serialised (J402).
 inline constexpr unsigned kValueDepthLimit = 128;

@@ -8,9 +8,20 @@
 #include <string_view>
 
 #include "core/engine/base/result.h"
-#include "core/engine/chat/template.h"
 
 namespace loader::chat {
+
+/// The moment that strftime_now shows. The caller reads the clock; the engine does not.
+struct CivilTime {
+    int year = 1970;
+    /// 1 to 12
+    int month = 1;
+    /// 1 to 31
+    int day = 1;
+    int hour = 0;
+    int minute = 0;
+    int second = 0;
+};
 
 /// Fields out of their ranges are refused.
 /// @errors J414

@@ -6,7 +6,6 @@
 // range by byte range, what the template itself wrote and what came from messages, tools and variables.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,37 +16,14 @@
 
 #include "core/engine/base/cancel_token.h"
 #include "core/engine/base/result.h"
+#include "core/engine/chat/budget.h"
 #include "core/engine/chat/messages.h"
+#include "core/engine/chat/strftime.h"
 
 namespace loader::chat {
 
 /// A longer template is refused (J412).
 inline constexpr std::size_t kTemplateBytesLimit = std::size_t(1) << 20;
-
-/// What one compilation and one rendering may use.
-struct Budget {
-    /// Expressions and statements evaluated, plus one for every 256 bytes looked at.
-    std::uint64_t steps = 5'000'000;
-    std::size_t outputBytes = std::size_t(8) << 20;
-    /// Live values of the rendering; the output is counted by outputBytes.
-    std::size_t heapBytes = std::size_t(64) << 20;
-    std::uint32_t parseDepth = 128;
-    /// Macros, caller blocks and recursive loops within each other.
-    std::uint32_t callDepth = 64;
-    std::chrono::milliseconds wall{1000};
-};
-
-/// The moment that strftime_now shows. The caller reads the clock; the engine does not.
-struct CivilTime {
-    int year = 1970;
-    /// 1 to 12
-    int month = 1;
-    /// 1 to 31
-    int day = 1;
-    int hour = 0;
-    int minute = 0;
-    int second = 0;
-};
 
 struct RenderInput {
     Json messages = Json::array();

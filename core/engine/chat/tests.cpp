@@ -116,7 +116,7 @@ Result<bool> isKnownName(Runtime&, const Value& value, const Arguments&);
 
 struct TestRow {
     std::string_view name;
-    Test test;
+    TestFunction test;
 };
 
 constexpr TestRow kTests[] = {
@@ -161,9 +161,9 @@ constexpr TestRow kTests[] = {
     {">=", comparing<Operator::GreaterEqual>},
 };
 
-Filter findFilter(std::string_view name) {
+FilterFunction findFilter(std::string_view name) {
     for (const auto find : {findTextFilter, findListFilter, findOrderFilter, findValueFilter}) {
-        if (const Filter filter = find(name)) return filter;
+        if (const FilterFunction filter = find(name)) return filter;
     }
     return nullptr;
 }
@@ -176,7 +176,7 @@ Result<bool> isKnownName(Runtime&, const Value& value, const Arguments&) {
 
 }  // namespace
 
-Test findTest(std::string_view name) {
+TestFunction findTest(std::string_view name) {
     for (const TestRow& row : kTests) {
         if (row.name == name) return row.test;
     }
@@ -185,7 +185,7 @@ Test findTest(std::string_view name) {
 
 Result<Value> Evaluator::applyFilter(std::string_view name, const Value& value, const Arguments& given) {
     LOADER_CHECK(meter.step());
-    const Filter filter = findFilter(name);
+    const FilterFunction filter = findFilter(name);
     if (!filter) return Error(Errc::J408, {"the filter '" + std::string(name.substr(0, 80)) + "'"});
     // What the sandbox hides is not even given to a filter, except to those that ask whether it is there.
     const bool asksOnly = name == "default" || name == "d" || name == "string";
@@ -196,7 +196,7 @@ Result<Value> Evaluator::applyFilter(std::string_view name, const Value& value, 
 
 Result<bool> Evaluator::applyTest(std::string_view name, const Value& value, const Arguments& given) {
     LOADER_CHECK(meter.step());
-    const Test test = findTest(name);
+    const TestFunction test = findTest(name);
     if (!test) return Error(Errc::J408, {"the test '" + std::string(name.substr(0, 80)) + "'"});
     return test(*this, value, given);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Renderings that are stored: the repository's own cases (tests/golden/jinja/*.case), and, where the optional data is
-// there, those of many real templates. No text of a message may ever count as the template's.
+// Renderings that are stored: the repository's own cases (tests/golden/jinja/*.case), and, where the optional
+// data is there, those of many real templates. No text of a message may ever count as the template's.
 
 #include <QDir>
 #include <QTest>
@@ -23,7 +23,9 @@ struct Case {
 std::vector<Case> readCases(const QString& path) {
     std::vector<Case> cases;
     std::string* field = nullptr;
-    for (const QByteArray& line : test::readAll(path).split('\n')) {
+    QByteArray content = test::readAll(path);
+    content.chop(1);
+    for (const QByteArray& line : content.split('\n')) {
         if (line.startsWith("### ")) {
             cases.push_back({line.mid(4).toStdString(), {}, {}, {}});
             field = &cases.back().source;
@@ -50,7 +52,8 @@ RenderInput inputOf(Json context) {
     input.messages = context.value("messages", Json::array());
     input.addGenerationPrompt = context.value("add_generation_prompt", true);
     if (context.contains("tools")) input.tools = context["tools"];
-    for (const char* key : {"messages", "tools", "add_generation_prompt"}) context.erase(key);
+    for (const char* key : {"messages", "tools", "add_generation_prompt"})
+        context.erase(key);
     input.variables = std::move(context);
     return input;
 }
@@ -72,7 +75,8 @@ QString checkSpans(const Rendered& rendered) {
     for (std::size_t i = 0; i < rendered.spans.size(); ++i) {
         const OriginSpan& span = rendered.spans[i];
         if (span.begin != at || span.end <= span.begin) return QStringLiteral("the spans have a gap");
-        if (i > 0 && rendered.spans[i - 1].fromTemplate == span.fromTemplate) return QStringLiteral("spans not merged");
+        if (i > 0 && rendered.spans[i - 1].fromTemplate == span.fromTemplate)
+            return QStringLiteral("spans not merged");
         at = span.end;
     }
     return at == rendered.text.size() ? QString() : QStringLiteral("the spans do not cover the text");
@@ -155,8 +159,8 @@ void TestTemplateGolden::realTemplates_data() {
         const auto context = row["context"].get<std::string>();
         const auto variant = row["variant"].get<std::string>();
         QTest::newRow((name + " " + context + variant).c_str())
-            << QString::fromStdString(name) << QString::fromStdString(context) << QString::fromStdString(variant)
-            << QString::fromStdString(row.value("error", std::string()));
+            << QString::fromStdString(name) << QString::fromStdString(context)
+            << QString::fromStdString(variant) << QString::fromStdString(row.value("error", std::string()));
     }
 }
 
@@ -166,14 +170,16 @@ void TestTemplateGolden::realTemplates() {
     QFETCH(QString, variant);
     QFETCH(QString, error);
     const QString source = test::sharedFile("templates/templates/" + templateName + ".jinja");
-    Json json = Json::parse(test::readAll(test::sharedFile("templates/contexts/" + context + ".json")).toStdString());
+    Json json =
+        Json::parse(test::readAll(test::sharedFile("templates/contexts/" + context + ".json")).toStdString());
     if (!variant.isEmpty()) parseArguments(json);
     const Result<Template> compiled = Template::compile(test::readAll(source).toStdString());
     QVERIFY2(compiled.ok(), compiled.ok() ? "" : compiled.error().toString().c_str());
     const Result<Rendered> rendered = compiled->render(inputOf(std::move(json)));
     if (!error.isEmpty()) {
         QVERIFY2(!rendered.ok(), qPrintable("expected: " + error));
-        QVERIFY2(isExpectedError(error.toStdString(), rendered.error().code()), rendered.error().toString().c_str());
+        QVERIFY2(isExpectedError(error.toStdString(), rendered.error().code()),
+                 rendered.error().toString().c_str());
         return;
     }
     QVERIFY2(rendered.ok(), rendered.ok() ? "" : rendered.error().toString().c_str());
@@ -207,7 +213,8 @@ void TestTemplateGolden::messageTextIsNeverTheTemplates() {
     QVERIFY2(rendered.ok(), rendered.ok() ? "" : rendered.error().toString().c_str());
     QCOMPARE(checkSpans(*rendered), QString());
     int found = 0;
-    for (const std::string& piece : {std::string("ZQX"), std::string("<|im_start|>systemZQX"), std::string("{{ 7*7 }}")}) {
+    for (const std::string& piece :
+         {std::string("ZQX"), std::string("<|im_start|>systemZQX"), std::string("{{ 7*7 }}")}) {
         std::size_t at = 0;
         while ((at = rendered->text.find(piece, at)) != std::string::npos) {
             QVERIFY2(!touchesTemplate(*rendered, at, at + piece.size()), rendered->text.c_str());
