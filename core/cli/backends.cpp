@@ -59,11 +59,11 @@ Json backendJson(host::BackendRegistry& registry, std::size_t index) {
 
 void print(Output& output, const Json& entry) {
     output.write(entry["id"].get<std::string>() + "  " + entry["name"].get<std::string>() + "  (" +
-                 entry["state"].get<std::string>() + (entry["automatic"].get<bool>() ? "" : ", only by name") +
-                 ")\n");
+                 entry["state"].get<std::string>() +
+                 (entry["automatic"].get<bool>() ? "" : ", only by name") + ")\n");
     for (const Json& device : entry["devices"])
-        output.write("  " + device["id"].get<std::string>() + "  " + device["name"].get<std::string>() + ", " +
-                     device["detail"].get<std::string>() + "\n");
+        output.write("  " + device["id"].get<std::string>() + "  " + device["name"].get<std::string>() +
+                     ", " + device["detail"].get<std::string>() + "\n");
     if (entry.contains("error"))
         output.write("  " + entry["error"]["code"].get<std::string>() + ": " +
                      entry["error"]["message"].get<std::string>() + "\n");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// gguf chat: turns on the terminal or from a pipe. The KV cache stays between turns; what a turn's prompt has in
-// common with it is not computed again.
+// gguf chat: turns on the terminal or from a pipe. The KV cache stays between turns; what a turn's prompt has
+// in common with it is not computed again.
 
 #include <cerrno>
 #include <cstdio>
@@ -32,8 +32,8 @@ bool readLine(std::string& line) {
 
 class Chat {
 public:
-    Chat(Context& context, host::LoadedModel& model, host::AnswerOptions options, const chat::Template& compiled,
-         const host::ModelText& words)
+    Chat(Context& context, host::LoadedModel& model, host::AnswerOptions options,
+         const chat::Template& compiled, const host::ModelText& words)
         : m_context(context),
           m_model(model),
           m_generator(model),

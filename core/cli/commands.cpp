@@ -51,7 +51,10 @@ constexpr std::array kBench = {
     OptionSpec{"depth", 'd', "N", "Tokens in the cache before generation starts (default: 0)"},
     OptionSpec{"repetitions", 'r', "N", "Measurements of each (default: 5)"},
     OptionSpec{"no-kv-cache", 0, {}, "Compute everything again for every token"},
-    OptionSpec{"first-token-probe", 0, {}, "Print the first token of a 128-token prompt and end (used by bench itself)"},
+    OptionSpec{"first-token-probe",
+               0,
+               {},
+               "Print the first token of a 128-token prompt and end (used by bench itself)"},
 };
 
 using Groups = std::vector<std::span<const OptionSpec>>;
@@ -60,8 +63,8 @@ const std::vector<CommandSpec>& table() {
     static const std::vector<CommandSpec> commands = {
         {"run", "Answer one prompt", "MODEL [-p TEXT]", 1, 1,
          Groups{kRun, kGenerationOptions, kLoadOptions, kCommonOptions}, runCommand},
-        {"chat", "Talk with a model", "MODEL", 1, 1,
-         Groups{kGenerationOptions, kLoadOptions, kCommonOptions}, chatCommand},
+        {"chat", "Talk with a model", "MODEL", 1, 1, Groups{kGenerationOptions, kLoadOptions, kCommonOptions},
+         chatCommand},
         {"inspect", "Show what a model file holds", "MODEL", 1, 1, Groups{kInspect, kCommonOptions},
          inspectCommand},
         {"tokenize", "Turn standard input into token ids", "MODEL", 1, 1, Groups{kTokenize, kCommonOptions},

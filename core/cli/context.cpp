@@ -133,8 +133,7 @@ Result<Loaded> loadModel(Context& context, const host::LoadRequest& request) {
     Loaded loaded;
     loaded.registry = std::make_unique<host::BackendRegistry>(host::BackendRegistry::defaultFolder());
     ProgressLine progress("Loading");
-    LOADER_TRY(loaded.model,
-               host::LoadedModel::load(request, *loaded.registry, &progress, context.cancel));
+    LOADER_TRY(loaded.model, host::LoadedModel::load(request, *loaded.registry, &progress, context.cancel));
     progress.clear();
     const host::LoadReport& report = loaded.model->report();
     for (const Error& warning : report.warnings)

@@ -106,9 +106,9 @@ void printSummary(Output& output, const gguf::ModelFile& file, const Json& summa
                  summary["version"].dump() + ", " + std::string(orderName(file.byteOrder())) +
                  "-endian\nSize:          " + host::sizeText(file.fileBytes()) + " in " +
                  std::to_string(file.shards()) + (file.shards() == 1 ? " part" : " parts") +
-                 "\nArchitecture:  " + summary["architecture"].get<std::string>() + "\nParameters:    " +
-                 summary["parameters"].dump() + "\nTensors:       " + std::to_string(file.tensors().size()) + " (" +
-                 types + ")\n");
+                 "\nArchitecture:  " + summary["architecture"].get<std::string>() +
+                 "\nParameters:    " + summary["parameters"].dump() +
+                 "\nTensors:       " + std::to_string(file.tensors().size()) + " (" + types + ")\n");
     for (const Error& warning : file.warnings())
         output.write("Warning:       " + warning.toString() + "\n");
     output.write("\nMetadata:\n");
@@ -120,8 +120,8 @@ void printSummary(Output& output, const gguf::ModelFile& file, const Json& summa
 void printTensors(Output& output, const gguf::ModelFile& file) {
     output.write("\nTensors:\n");
     for (const gguf::TensorInfo& tensor : file.tensors())
-        output.write("  " + std::string(tensor.name) + "  " + std::string(quant::typeName(tensor.type)) + "  " +
-                     shapeText(tensor) + "  " + host::sizeText(tensor.bytes) + "\n");
+        output.write("  " + std::string(tensor.name) + "  " + std::string(quant::typeName(tensor.type)) +
+                     "  " + shapeText(tensor) + "  " + host::sizeText(tensor.bytes) + "\n");
 }
 
 }  // namespace

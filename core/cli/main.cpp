@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// The program `gguf`: finds the command, makes signals into a cancel flag, and turns errors into exit statuses.
+// The program `gguf`: finds the command, makes signals into a cancel flag, and turns errors into exit
+// statuses.
 
 #include <QCoreApplication>
 #include <algorithm>
@@ -58,7 +59,8 @@ int runCommandLine(const std::vector<std::string>& words, Output& output) {
     const bool asksHelp = std::find(rest.begin(), rest.end(), "--help") != rest.end() ||
                           std::find(rest.begin(), rest.end(), "-h") != rest.end();
     if (!command->run && !asksHelp) {
-        return fail(Error(Errc::X004, {"gguf " + std::string(command->name), "See gguf --help for what is."}));
+        return fail(
+            Error(Errc::X004, {"gguf " + std::string(command->name), "See gguf --help for what is."}));
     }
     auto arguments = Arguments::parse(*command, rest);
     if (!arguments.ok()) return fail(arguments.error());

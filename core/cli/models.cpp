@@ -37,9 +37,12 @@ std::string column(const std::string& text, std::size_t width) {
 std::string countText(std::uint64_t count) {
     char text[32];
     const double value = static_cast<double>(count);
-    if (count >= 1'000'000'000) std::snprintf(text, sizeof text, "%.1f G", value / 1e9);
-    else if (count >= 1'000'000) std::snprintf(text, sizeof text, "%.1f M", value / 1e6);
-    else std::snprintf(text, sizeof text, "%.1f k", value / 1e3);
+    if (count >= 1'000'000'000)
+        std::snprintf(text, sizeof text, "%.1f G", value / 1e9);
+    else if (count >= 1'000'000)
+        std::snprintf(text, sizeof text, "%.1f M", value / 1e6);
+    else
+        std::snprintf(text, sizeof text, "%.1f k", value / 1e3);
     return text;
 }
 

@@ -168,7 +168,8 @@ std::string helpOfAll(std::span<const CommandSpec> commands) {
         if (!command.run) text += " " + std::string(command.name);
     }
     text +=
-        "\n\nEvery command takes --json and --help.\nExit status: 0 done, 2 usage, 3 bad input file, 4 not enough "
+        "\n\nEvery command takes --json and --help.\nExit status: 0 done, 2 usage, 3 bad input file, 4 not "
+        "enough "
         "resources, 5 back end failed,\n6 configuration, 130 cancelled.\n";
     return text;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Command lines as data: every command is one row with its options; parsing and --help come from the same row.
+// Command lines as data: every command is one row with its options; parsing and --help come from the same
+// row.
 #pragma once
 
 #include <cstdint>

@@ -23,7 +23,8 @@ public:
     explicit Output(bool json) : m_json(json) {}
 
     bool json() const { return m_json; }
-    /// Writes and flushes. After the first failure nothing more is written. @return whether all could be written
+    /// Writes and flushes. After the first failure nothing more is written. @return whether all could be
+    /// written
     bool write(std::string_view bytes);
     /// One document, or one object of a stream, in one line.
     bool writeJson(const Json& document);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// gguf perplexity: llama.cpp's rule, so that figures can be compared. The text is encoded without beginning and
-// end tokens and cut into chunks of N tokens that follow each other; a rest is left out. Where the model wants a
-// beginning token, it replaces the first token of each chunk. Scored are the predictions at the positions N/2
-// to N-2 of each chunk.
+// gguf perplexity: llama.cpp's rule, so that figures can be compared. The text is encoded without beginning
+// and end tokens and cut into chunks of N tokens that follow each other; a rest is left out. Where the model
+// wants a beginning token, it replaces the first token of each chunk. Scored are the predictions at the
+// positions N/2 to N-2 of each chunk.
 
 #include <algorithm>
 #include <cmath>
@@ -40,7 +40,8 @@ public:
     std::size_t scored() const { return m_scored; }
 
 private:
-    Status evaluate(std::span<const TokenId> chunk, std::size_t begin, std::size_t end, std::size_t firstScored);
+    Status evaluate(std::span<const TokenId> chunk, std::size_t begin, std::size_t end,
+                    std::size_t firstScored);
 
     host::LoadedModel& m_model;
     CancelToken m_cancel;
@@ -78,9 +79,9 @@ Status Scorer::score(std::span<const TokenId> chunk) {
     const std::size_t last = chunk.size() - 1;  // predicts nothing of this chunk
     std::size_t begin = 0;
     while (begin < last) {
-        const std::size_t step =
-            begin < firstScored ? std::min<std::size_t>(m_model.batchTokens(), firstScored - begin)
-                                : kScoredAtOnce;
+        const std::size_t step = begin < firstScored
+                                     ? std::min<std::size_t>(m_model.batchTokens(), firstScored - begin)
+                                     : kScoredAtOnce;
         const std::size_t end = std::min(begin + step, last);
         LOADER_CHECK(evaluate(chunk, begin, end, firstScored));
         begin = end;

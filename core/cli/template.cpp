@@ -44,7 +44,8 @@ Result<Source> readSource(const Context& context) {
 /// "2024-07-26T14:30", perhaps with seconds.
 Result<chat::CivilTime> civilTime(const std::string& text) {
     const auto part = [&text](std::size_t at, std::size_t length) {
-        return at + length <= text.size() ? wholeNumber(std::string_view(text).substr(at, length)) : std::nullopt;
+        return at + length <= text.size() ? wholeNumber(std::string_view(text).substr(at, length))
+                                          : std::nullopt;
     };
     const auto year = part(0, 4);
     const auto month = part(5, 2);
@@ -58,7 +59,8 @@ Result<chat::CivilTime> civilTime(const std::string& text) {
     const bool complete = shaped && year && month && day && hour && minute && second;
     if (!complete || *month < 1 || *month > 12 || *day < 1 || *day > 31 || *hour > 23 || *minute > 59 ||
         *second > 59)
-        return Error(Errc::X001, {"The option --now takes a time such as 2024-07-26T14:30, not " + text + "."});
+        return Error(Errc::X001,
+                     {"The option --now takes a time such as 2024-07-26T14:30, not " + text + "."});
     chat::CivilTime time;
     time.year = static_cast<int>(*year);
     time.month = static_cast<int>(*month);
@@ -111,7 +113,8 @@ Result<int> templateCommand(Context& context) {
     }
     Json document = {{"text", rendered.text}, {"spans", Json::array()}};
     for (const chat::OriginSpan& span : rendered.spans)
-        document["spans"].push_back({{"begin", span.begin}, {"end", span.end}, {"template", span.fromTemplate}});
+        document["spans"].push_back(
+            {{"begin", span.begin}, {"end", span.end}, {"template", span.fromTemplate}});
     context.output.writeJson(document);
     return 0;
 }

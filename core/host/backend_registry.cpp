@@ -37,7 +37,8 @@ Error broken(const std::string& id, const std::string& reason, const std::string
 std::optional<Error> judge(const QJsonObject& outer, const BackendFacts& facts) {
     if (outer.isEmpty()) return broken(facts.id, "it is no plugin of this program", facts.path);
     const QJsonObject inner = outer.value(QStringLiteral("MetaData")).toObject();
-    const bool sameInterface = outer.value(QStringLiteral("IID")).toString() == QLatin1String(LOADER_BACKEND_IID);
+    const bool sameInterface =
+        outer.value(QStringLiteral("IID")).toString() == QLatin1String(LOADER_BACKEND_IID);
     const bool sameApi = inner.value(QStringLiteral("apiVersion")).toInt(-1) == backend::kApiVersion;
     const bool sameProgram =
         inner.value(QStringLiteral("applicationVersion")).toString() == QLatin1String(LOADER_VERSION_SHORT);
@@ -108,7 +109,9 @@ void BackendRegistry::addPlugin(const std::string& path) {
     facts.refusal = judge(outer, facts);
     if (!facts.refusal && file.permission(QFile::WriteOther))
         facts.refusal = broken(facts.id, "everybody may write to its file", path);
-    const auto sameId = [&facts](const BackendFacts& other) { return other.id == facts.id && !other.refusal; };
+    const auto sameId = [&facts](const BackendFacts& other) {
+        return other.id == facts.id && !other.refusal;
+    };
     const auto earlier = std::find_if(m_facts.begin(), m_facts.end(), sameId);
     if (earlier != m_facts.end()) {
         // The processor's back end is linked in as well as installed: one row is enough for it.
@@ -157,9 +160,8 @@ std::vector<std::string> BackendRegistry::automaticOrder() const {
     for (const BackendFacts& facts : m_facts) {
         if (facts.automatic && !facts.refusal && !facts.path.empty()) chosen.push_back(&facts);
     }
-    std::stable_sort(chosen.begin(), chosen.end(), [](const BackendFacts* a, const BackendFacts* b) {
-        return a->priority > b->priority;
-    });
+    std::stable_sort(chosen.begin(), chosen.end(),
+                     [](const BackendFacts* a, const BackendFacts* b) { return a->priority > b->priority; });
     std::vector<std::string> ids;
     for (const BackendFacts* facts : chosen)
         ids.push_back(facts->id);

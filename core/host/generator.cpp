@@ -21,11 +21,10 @@ double secondsSince(Clock::time_point start) {
 class StreamText final : public session::TokenText {
 public:
     StreamText(std::shared_ptr<const text::Vocabulary> vocabulary, bool removeSpacePrefix) {
-        if (vocabulary) m_stream.emplace(std::move(vocabulary), text::DecodeOptions{false, removeSpacePrefix});
+        if (vocabulary)
+            m_stream.emplace(std::move(vocabulary), text::DecodeOptions{false, removeSpacePrefix});
     }
-    std::string push(TokenId token) override {
-        return m_stream ? m_stream->push(token) : std::string();
-    }
+    std::string push(TokenId token) override { return m_stream ? m_stream->push(token) : std::string(); }
     std::string finish() override { return m_stream ? m_stream->finish() : std::string(); }
 
 private:

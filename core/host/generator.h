@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Drives session::Generation with a loaded model: one conversation in sequence 0, whose cache is used again for
-// every prompt that begins like what it holds.
+// Drives session::Generation with a loaded model: one conversation in sequence 0, whose cache is used again
+// for every prompt that begins like what it holds.
 #pragma once
 
 #include <functional>

@@ -49,9 +49,11 @@ struct LoadRequest {
     std::vector<std::string> overrides;
 };
 
-/// Applies GGUF_BACKEND (where the request says auto) and GGUF_GPU_ENABLED (0, false, no, off), and notes them.
+/// Applies GGUF_BACKEND (where the request says auto) and GGUF_GPU_ENABLED (0, false, no, off), and notes
+/// them.
 /// @param backendVariable, gpuVariable their values; empty where unset
-void applyEnvironment(LoadRequest& request, const std::string& backendVariable, const std::string& gpuVariable);
+void applyEnvironment(LoadRequest& request, const std::string& backendVariable,
+                      const std::string& gpuVariable);
 
 /// One link of the chain that was tried.
 struct LoadStep {

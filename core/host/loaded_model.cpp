@@ -28,9 +28,9 @@ std::uint32_t largestContext(backend::Backend& backend, const std::string& devic
         const std::uint32_t middle = fits + (tooMany - fits) / 2;
         options.contextTokens = middle * 64;
         const auto report = backend.plan(program, device, options);
-        const bool ok = report.ok() && report->needed.kv + report->needed.compute + report->needed.output +
-                                               fixedBytes <=
-                                           available;
+        const bool ok =
+            report.ok() &&
+            report->needed.kv + report->needed.compute + report->needed.output + fixedBytes <= available;
         (ok ? fits : tooMany) = middle;
     }
     return fits * 64;
@@ -42,7 +42,8 @@ Result<std::unique_ptr<ModelText>> readModelText(const gguf::Metadata& metadata)
     const bool named = metadata.contains(gguf::keys::kTokenizerModel);
     if (!named && !metadata.contains(gguf::keys::kTokens)) return std::unique_ptr<ModelText>();
     // Files made for tests by id carry the name "none" and no list.
-    if (metadata.text(gguf::keys::kTokenizerModel).value_or("") == "none") return std::unique_ptr<ModelText>();
+    if (metadata.text(gguf::keys::kTokenizerModel).value_or("") == "none")
+        return std::unique_ptr<ModelText>();
     LOADER_TRY(auto vocabulary, text::Vocabulary::fromMetadata(metadata));
     return std::make_unique<ModelText>(std::move(vocabulary));
 }
@@ -104,9 +105,9 @@ Status LoadedModel::chooseContext() {
         if (m_program.positionLimit != 0) context = std::min(context, m_program.positionLimit);
     }
     if (m_program.positionLimit != 0 && context > m_program.positionLimit) {
-        return Error(Errc::X001, {"This model cannot have a context of " + std::to_string(context) +
-                                  " tokens; it has positions for " + std::to_string(m_program.positionLimit) +
-                                  "."});
+        return Error(Errc::X001,
+                     {"This model cannot have a context of " + std::to_string(context) +
+                      " tokens; it has positions for " + std::to_string(m_program.positionLimit) + "."});
     }
     m_report.contextTokens = context;
     return {};
@@ -170,8 +171,8 @@ Status LoadedModel::tryDevice(backend::Backend& backend, const backend::DeviceFa
 
     std::vector<std::uint32_t> segments(m_program.segments.size());
     std::iota(segments.begin(), segments.end(), 0u);
-    LOADER_TRY(auto model, backend.load(m_program, m_weights->weights(), segments, device.id, options,
-                                        progress, cancel));
+    LOADER_TRY(auto model,
+               backend.load(m_program, m_weights->weights(), segments, device.id, options, progress, cancel));
     backend::SessionOptions sessionOptions;
     sessionOptions.contextTokens = m_report.contextTokens;
     sessionOptions.sequences = m_request.sequences;
@@ -204,7 +205,8 @@ Status LoadedModel::checkMemory(backend::Backend& backend, const backend::Device
     const std::uint64_t own = needed.kv + needed.compute + needed.output;
     const auto available = availableMemory();
     if (!available || own <= available->bytes) return {};
-    const std::uint32_t fits = largestContext(backend, device.id, m_program, loadOptions(), 0, available->bytes);
+    const std::uint32_t fits =
+        largestContext(backend, device.id, m_program, loadOptions(), 0, available->bytes);
     if (fits == 0) return Error(Errc::R901, {sizeText(own)}, available->source);
     return Error(Errc::M140,
                  {std::to_string(m_report.contextTokens), sizeText(own), sizeText(available->bytes),
@@ -224,8 +226,8 @@ Status LoadedModel::testToken(backend::Session& session, CancelToken cancel) con
     backend::ForwardOutput out;
     LOADER_CHECK(session.forward({&item, 1}, request, out, cancel));
     LOADER_CHECK(checkDamage());
-    const bool usable = !out.top.empty() && out.top.front().token != kNoToken &&
-                        std::isfinite(out.top.front().logit);
+    const bool usable =
+        !out.top.empty() && out.top.front().token != kNoToken && std::isfinite(out.top.front().logit);
     if (!usable) return Error(Errc::M132, {"0"}, m_request.path);
     LOADER_TRY(const std::uint32_t reached, session.truncate(0, 0));
     if (reached != 0) return Error(Errc::X003, {"a sequence could not be emptied"});
@@ -233,7 +235,8 @@ Status LoadedModel::testToken(backend::Session& session, CancelToken cancel) con
 }
 
 Result<const ModelText*> LoadedModel::text() const {
-    if (!m_text) return Error(Errc::T201, {"the file has none; it can only be used by token id"}, m_request.path);
+    if (!m_text)
+        return Error(Errc::T201, {"the file has none; it can only be used by token id"}, m_request.path);
     return static_cast<const ModelText*>(m_text.get());
 }
 

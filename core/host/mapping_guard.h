@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Survives a model file that is cut short while it is mapped. Reading beyond its new end raises SIGBUS; inside
-// a guarded range the handler puts zero pages there and marks the model as damaged, so that the answer can be
-// ended with F801. Anywhere else the signal does what it always does. On Windows nothing is needed: a file that
-// is mapped cannot be cut short there.
+// Survives a model file that is cut short while it is mapped. Reading beyond its new end raises SIGBUS;
+// inside a guarded range the handler puts zero pages there and marks the model as damaged, so that the answer
+// can be ended with F801. Anywhere else the signal does what it always does. On Windows nothing is needed: a
+// file that is mapped cannot be cut short there.
 #pragma once
 
 #include <cstddef>

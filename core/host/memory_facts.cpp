@@ -74,10 +74,10 @@ void lowerByGroup(std::optional<AvailableMemory>& least) {
         std::string group = line.substr(path + 1);
         while (true) {
             const std::string folder = root + (group == "/" ? "" : group);
-            const auto limit =
-                numberFile(folder + (second ? "/memory.max" : "/memory.limit_in_bytes"));
+            const auto limit = numberFile(folder + (second ? "/memory.max" : "/memory.limit_in_bytes"));
             const auto used = numberFile(folder + (second ? "/memory.current" : "/memory.usage_in_bytes"));
-            const auto cached = field(folder + "/memory.stat", second ? "inactive_file " : "total_inactive_file ");
+            const auto cached =
+                field(folder + "/memory.stat", second ? "inactive_file " : "total_inactive_file ");
             if (limit && used) lower(least, roomBelow(*limit, *used, cached.value_or(0)), kSource);
             if (group.empty() || group == "/") break;
             group.erase(group.rfind('/'));
@@ -119,13 +119,15 @@ std::optional<AvailableMemory> availableMemory() {
 
 std::uint64_t residentBytes() {
     PROCESS_MEMORY_COUNTERS counters{};
-    return GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof(counters)) ? counters.WorkingSetSize : 0;
+    return GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof(counters)) ? counters.WorkingSetSize
+                                                                                  : 0;
 }
 
 std::uint64_t peakResidentBytes() {
     PROCESS_MEMORY_COUNTERS counters{};
-    return GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof(counters)) ? counters.PeakWorkingSetSize
-                                                                                 : 0;
+    return GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof(counters))
+               ? counters.PeakWorkingSetSize
+               : 0;
 }
 
 #else

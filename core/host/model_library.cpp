@@ -23,7 +23,8 @@ constexpr std::size_t kFiles = 10'000;
 
 void collect(const QDir& folder, int depth, std::vector<std::string>& paths) {
     if (depth < 0 || paths.size() >= kFiles) return;
-    for (const QFileInfo& entry : folder.entryInfoList(QDir::Files | QDir::Dirs | QDir::NoDotAndDotDot | QDir::NoSymLinks, QDir::Name)) {
+    for (const QFileInfo& entry : folder.entryInfoList(
+             QDir::Files | QDir::Dirs | QDir::NoDotAndDotDot | QDir::NoSymLinks, QDir::Name)) {
         if (entry.isDir()) collect(QDir(entry.absoluteFilePath()), depth - 1, paths);
         if (entry.isFile() && entry.suffix().compare(QStringLiteral("gguf"), Qt::CaseInsensitive) == 0)
             paths.push_back(entry.absoluteFilePath().toStdString());
@@ -67,7 +68,8 @@ ModelSummary summarise(const gguf::ModelFile& file, const std::string& name, con
 std::vector<std::string> ModelLibrary::defaultFolders() {
     std::vector<std::string> folders;
     const QString data = QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation);
-    if (!data.isEmpty()) folders.push_back(QDir(data).filePath(QStringLiteral("gguf-loader/models")).toStdString());
+    if (!data.isEmpty())
+        folders.push_back(QDir(data).filePath(QStringLiteral("gguf-loader/models")).toStdString());
     const QString extra = qEnvironmentVariable("GGUF_LOADER_MODELS");
     for (const QString& folder : extra.split(QDir::listSeparator(), Qt::SkipEmptyParts))
         folders.push_back(folder.toStdString());
@@ -96,7 +98,8 @@ Result<std::string> ModelLibrary::resolve(const std::string& model) const {
         if (named) return path;
         // A split set is named without its numbers.
         const auto shard = gguf::parseShardName(path);
-        if (shard && shard->number == 1 && QFileInfo(QString::fromStdString(shard->prefix)).fileName().toStdString() == model)
+        if (shard && shard->number == 1 &&
+            QFileInfo(QString::fromStdString(shard->prefix)).fileName().toStdString() == model)
             return path;
     }
     return Error(Errc::F802, {}, model);

@@ -45,7 +45,8 @@ Status readInSteps(const ByteSource& source, std::uint64_t offset, std::span<std
 std::string lockRefusal(std::uint64_t wanted) {
 #ifndef _WIN32
     struct rlimit limit {};
-    if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < wanted)
+    if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+        limit.rlim_cur < wanted)
         return "not locked: " + sizeText(wanted) + " were wanted, the limit (ulimit -l) is " +
                sizeText(limit.rlim_cur);
 #endif
