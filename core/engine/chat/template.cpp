@@ -14,8 +14,9 @@
 namespace loader::chat {
 namespace {
 
-Error outOfMemory(const Budget& budget) {
-    return Error(Errc::J405, {std::to_string(budget.heapBytes)});
+/// Made without taking memory, since there is none.
+Error outOfMemory() {
+    return Error(Errc::J405);
 }
 
 Status checkInput(const RenderInput& input) {
@@ -38,7 +39,7 @@ Result<Template> Template::compile(std::string_view source, const Budget& budget
         LOADER_TRY(std::shared_ptr<const Program> program, Parser(text, budget).parse());
         return Template(std::move(program));
     } catch (const std::bad_alloc&) {
-        return outOfMemory(budget);
+        return outOfMemory();
     }
 }
 
@@ -48,7 +49,7 @@ Result<Rendered> Template::render(const RenderInput& input, const Budget& budget
         Evaluator evaluator(*m_program, input, budget, cancel);
         return evaluator.run();
     } catch (const std::bad_alloc&) {
-        return outOfMemory(budget);
+        return outOfMemory();
     }
 }
 
