@@ -97,7 +97,7 @@ std::string refusal(std::string_view code, std::uint32_t part) {
 class TestGgufModel : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void shardNamesAreTakenApart();
     void aSingleFileOpensAndMaps();
     void anyPartOpensTheWholeSet();
