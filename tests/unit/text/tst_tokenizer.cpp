@@ -63,7 +63,7 @@ std::vector<TokenId> slowMerge(const Vocabulary& vocabulary, std::vector<TokenId
 class TestTokenizer : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void sentencePieceByHand();
     void bytePairByHand();
     void wordPieceByHand();
