@@ -4,7 +4,6 @@
 #include "core/engine/gguf/text_rules.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/engine/base/utf8.h"
 
@@ -19,8 +18,20 @@ unsigned char folded(char c) {
     return static_cast<unsigned char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
-bool isAscii(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+/// What one pass over the bytes tells; most texts of a vocabulary need no second one.
+struct Glance {
+    bool hasZero = false;
+    bool isAscii = true;
+};
+
+Glance glanceAt(std::string_view text) {
+    unsigned char all = 0;
+    bool zero = false;
+    for (const char c : text) {
+        all = static_cast<unsigned char>(all | static_cast<unsigned char>(c));
+        zero |= c == '\0';
+    }
+    return {zero, all < 0x80};
 }
 
 bool hasControl(std::string_view text) {
@@ -40,9 +51,9 @@ bool isNameCharacter(char c) {
 }  // namespace
 
 Status checkText(std::string_view text) {
-    if (text.empty()) return {};
-    if (std::memchr(text.data(), 0, text.size())) return Error(Errc::GG018);
-    if (!isAscii(text) && !utf8::isValid(text)) return Error(Errc::GG017);
+    const Glance glance = glanceAt(text);
+    if (glance.hasZero) return Error(Errc::GG018);
+    if (!glance.isAscii && !utf8::isValid(text)) return Error(Errc::GG017);
     return {};
 }
 

@@ -41,7 +41,9 @@ void appendToken(const Vocabulary& vocabulary, TokenId id, const DecodeOptions& 
     }
     std::string bytes = Detokenizer::tokenBytes(vocabulary, id);
     if (bytes.empty()) return;
-    const bool hasPrefix = vocabulary.addSpacePrefix() || vocabulary.kind() == TokenizerKind::WordPiece;
+    const bool sentencePiece = vocabulary.kind() == TokenizerKind::SentencePiece;
+    const bool hasPrefix =
+        sentencePiece ? vocabulary.addSpacePrefix() : vocabulary.kind() == TokenizerKind::WordPiece;
     const bool strip = atStart && hasPrefix && options.removeSpacePrefix && bytes[0] == ' ';
     atStart = false;
     out.append(bytes, strip ? 1 : 0);

@@ -25,11 +25,16 @@ inline constexpr std::uint32_t kNoRank = 0xFFFFFFFFU;
 class MergeQueue {
 public:
     void push(std::uint32_t rank, std::uint32_t position) {
-        const auto [slot, isNew] =
-            m_bucketOfRank.try_emplace(rank, static_cast<std::uint32_t>(m_buckets.size()));
-        if (isNew) m_buckets.emplace_back();
-        Bucket& bucket = m_buckets[slot->second];
-        if (bucket.empty()) m_ranks.push({rank, slot->second});
+        // OPTIMIZATION: runs ask for the same bucket again and again.
+        if (rank != m_lastRank) {
+            const auto next = static_cast<std::uint32_t>(m_buckets.size());
+            const auto [slot, isNew] = m_bucketOfRank.try_emplace(rank, next);
+            if (isNew) m_buckets.emplace_back();
+            m_lastRank = rank;
+            m_lastBucket = slot->second;
+        }
+        Bucket& bucket = m_buckets[m_lastBucket];
+        if (bucket.empty()) m_ranks.push({rank, m_lastBucket});
         bucket.push(position);
     }
     bool empty() const { return m_ranks.empty(); }
@@ -77,6 +82,8 @@ private:
         std::uint32_t bucket;
         bool operator>(const ActiveRank& other) const { return rank > other.rank; }
     };
+    std::uint32_t m_lastRank = kNoRank;
+    std::uint32_t m_lastBucket = 0;
     std::unordered_map<std::uint32_t, std::uint32_t> m_bucketOfRank;
     std::vector<Bucket> m_buckets;
     std::priority_queue<ActiveRank, std::vector<ActiveRank>, std::greater<>> m_ranks;

@@ -37,7 +37,7 @@ std::optional<std::uint8_t> Vocabulary::byteOf(TokenId id) const {
 }
 
 std::optional<Merge> Vocabulary::merge(TokenId left, TokenId right) const {
-    const std::uint64_t pair = (std::uint64_t{left} << 32) | right;
+    const std::uint64_t pair = pairKey(left, right);
     const std::uint32_t found =
         m_mergeIndex.find(mixBits(pair), [&](std::uint32_t at) { return m_mergePairs[at] == pair; });
     if (found == FlatIndex::kNone) return std::nullopt;

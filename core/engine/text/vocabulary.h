@@ -47,7 +47,7 @@ public:
     TokenizerKind kind() const { return m_kind; }
     /// Number of tokens; ids lie in [0, size).
     TokenId size() const { return static_cast<TokenId>(m_tokens.size()); }
-    bool contains(TokenId id) const { return id < m_tokens.size(); }
+    bool contains(TokenId id) const { return id >= 0 && static_cast<std::size_t>(id) < m_tokens.size(); }
     /// The text as the file spells it (byte-level BPE alphabet, "▁" for a space); id must be in range.
     std::string_view text(TokenId id) const { return view(m_tokens[id].start, m_tokens[id].length); }
     /// id must be in range.
@@ -104,7 +104,6 @@ private:
         bool plain = true;  // ordinary text may become this token
         bool endOfGeneration = false;
     };
-    static constexpr TokenId kNoToken = 0xFFFFFFFFU;
     Vocabulary() = default;
     std::string_view view(std::uint32_t start, std::uint32_t length) const {
         return std::string_view(m_texts).substr(start, length);

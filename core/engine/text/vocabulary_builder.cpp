@@ -240,14 +240,14 @@ Status VocabularyBuilder::readByteTokens() {
     constexpr std::string_view kKey = "tokenizer.ggml.tokens";
     Vocabulary& v = *m_result;
     const bool guessTypes = !m_data.types && v.m_kind == TokenizerKind::SentencePiece;
-    std::vector<TokenId> bytes(256, Vocabulary::kNoToken);
+    std::vector<TokenId> bytes(256, kNoToken);
     std::size_t found = 0;
     for (TokenId id = 0; id < v.size(); ++id) {
         const auto byte = byteOfTokenText(v.text(id));
         if (guessTypes && byte) v.m_tokens[id].type = TokenType::Byte;
         if (v.type(id) != TokenType::Byte) continue;
         if (!byte) return errorAt(Errc::T204, describe(id) + " does not name a byte", kKey);
-        if (bytes[*byte] != Vocabulary::kNoToken) {
+        if (bytes[*byte] != kNoToken) {
             return errorAt(Errc::T204, describe(id) + " names a byte for the second time", kKey);
         }
         bytes[*byte] = id;
@@ -262,11 +262,11 @@ Status VocabularyBuilder::readByteTokens() {
 void VocabularyBuilder::findByteLevelTokens() {
     Vocabulary& v = *m_result;
     if (v.m_kind != TokenizerKind::BytePair) return;
-    v.m_byteTokens.assign(256, Vocabulary::kNoToken);
+    v.m_byteTokens.assign(256, kNoToken);
     std::size_t missing = 0;
     for (unsigned byte = 0; byte < 256; ++byte) {
         const auto id = v.findText(spellingOfByte(static_cast<std::uint8_t>(byte)));
-        v.m_byteTokens[byte] = id.value_or(Vocabulary::kNoToken);
+        v.m_byteTokens[byte] = id.value_or(kNoToken);
         const bool inUtf8 = byte != 0xC0 && byte != 0xC1 && byte < 0xF5;
         if (!id && inUtf8) ++missing;
     }
@@ -455,7 +455,7 @@ Status VocabularyBuilder::readMerge(std::size_t rank, std::string_view rule) {
     // A rule that would make a control token out of text never applies.
     const bool applies = v.m_tokens[*leftId].plain && v.m_tokens[*rightId].plain && v.m_tokens[*result].plain;
     if (!applies) return {};
-    const std::uint64_t pair = (std::uint64_t{*leftId} << 32) | *rightId;
+    const std::uint64_t pair = pairKey(*leftId, *rightId);
     if (v.merge(*leftId, *rightId)) return {};
     v.m_mergeIndex.insert(mixBits(pair), static_cast<std::uint32_t>(v.m_merges.size()));
     v.m_mergePairs.push_back(pair);

@@ -10,9 +10,14 @@
 #include <string_view>
 #include <vector>
 
+#include "core/engine/base/token.h"
+
 namespace loader::text {
 
-using TokenId = std::uint32_t;
+/// Two ids as one key of the merge table.
+inline std::uint64_t pairKey(TokenId left, TokenId right) {
+    return (std::uint64_t{static_cast<std::uint32_t>(left)} << 32) | static_cast<std::uint32_t>(right);
+}
 
 /// Limits of what is accepted; see the table of limits in the reliability plan.
 inline constexpr std::size_t kMaximumTokens = 16'777'216;

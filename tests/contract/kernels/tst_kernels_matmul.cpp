@@ -183,7 +183,7 @@ void addTypesAndTiers(bool (*wanted)(TensorType)) {
 class TestKernelsMatmul : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void everyTierCoversEveryType();
     void oddShapes_data() { addTypesAndTiers(any); }
     void oddShapes();

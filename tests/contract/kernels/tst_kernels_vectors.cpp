@@ -58,7 +58,7 @@ bool rowMatches(std::size_t count, const Operation& operation, const Expected& e
 class TestKernelsVectors : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void sums_data() { addTiers(); }
     void sums();
     void rows_data() { addTiers(); }

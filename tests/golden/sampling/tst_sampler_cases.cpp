@@ -107,7 +107,7 @@ std::vector<Candidate> candidatesFor(Sampler& sampler, const Case& sample,
 class TestSamplerCases : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void traces_data();
     void traces();
 };

@@ -36,7 +36,7 @@ using namespace loader::sampling;
 class TestSamplerSteady : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void noAllocationPerToken_data();
     void noAllocationPerToken();
 };

@@ -36,7 +36,7 @@ QString shown(const std::vector<std::string>& parts) {
 class TestPreTokenizer : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void piecesAreThoseOfThePattern_data();
     void piecesAreThoseOfThePattern();
     void namesAreKnown();

@@ -63,7 +63,7 @@ std::vector<TokenId> slowMerge(const Vocabulary& vocabulary, std::vector<TokenId
 class TestTokenizer : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void sentencePieceByHand();
     void bytePairByHand();
     void wordPieceByHand();
@@ -216,6 +216,11 @@ void TestTokenizer::everyBytePairTextComesBack() {
         const auto ids = tokenizer.encode(text, {});
         QCOMPARE(*Detokenizer::decodeBytes(*v, *ids), text);
     }
+    // This kind puts no space in front, so none is taken away, whatever the file says.
+    test::SmallVocabulary prefixed = test::smallBytePair();
+    prefixed.addSpacePrefix = true;
+    const auto w = prefixed.build().value();
+    QCOMPARE(*Detokenizer::decodeBytes(*w, *Tokenizer(w).encode(" hello", {})), std::string(" hello"));
 }
 
 void TestTokenizer::streamEqualsWhole() {

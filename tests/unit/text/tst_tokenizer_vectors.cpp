@@ -54,7 +54,7 @@ QString describe(const std::vector<TokenId>& ids) {
 class TestTokenizerVectors : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void everyVectorIsEqual_data() { listVocabularies(); }
     void everyVectorIsEqual();
     void aLongTextSurvivesTheRoundTrip_data() { listVocabularies(); }

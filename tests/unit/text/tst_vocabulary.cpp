@@ -60,7 +60,7 @@ gguf::Metadata metadataOf(const SmallVocabulary& small) {
 class TestVocabulary : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void soundVocabulariesLoad();
     void damageIsNamed_data();
     void damageIsNamed();
