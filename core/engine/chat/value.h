@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// Values of a rendering: small ones in place, the others shared and, but for a few named kinds, immutable.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/engine/chat/heap.h"
+#include "core/engine/chat/text.h"
+
+namespace loader::chat {
+
+enum class Kind : std::uint8_t {
+    Undefined,
+    None,
+    Bool,
+    Int,
+    Float,
+    String,
+    List,
+    Tuple,
+    Dict,
+    /// What dict.keys(), values() and items() return: can be iterated, not indexed.
+    View,
+    /// The result of a lazy filter: can be iterated once.
+    Generator,
+    Range,
+    Namespace,
+    Macro,
+    Function,
+    /// A method that was named but not called. It has no receiver and cannot be called later.
+    Method,
+    Loop,
+    Cycler,
+    Joiner,
+};
+
+class Value {
+public:
+    Value() { m_payload.object = nullptr; }
+    Value(const Value& other)
+        : m_kind(other.m_kind), m_fromTemplate(other.m_fromTemplate), m_payload(other.m_payload) {
+        if (held()) m_payload.object->retain();
+    }
+    Value(Value&& other) noexcept
+        : m_kind(other.m_kind), m_fromTemplate(other.m_fromTemplate), m_payload(other.m_payload) {
+        other.m_kind = Kind::None;
+    }
+    Value& operator=(Value other) noexcept {
+        std::swap(m_kind, other.m_kind);
+        std::swap(m_fromTemplate, other.m_fromTemplate);
+        std::swap(m_payload, other.m_payload);
+        return *this;
+    }
+    ~Value() {
+        if (held()) m_payload.object->release();
+    }
+
+    static Value none(bool fromTemplate) { return Value(Kind::None, fromTemplate); }
+    static Value boolean(bool value, bool fromTemplate) {
+        Value result(Kind::Bool, fromTemplate);
+        result.m_payload.integer = value ? 1 : 0;
+        return result;
+    }
+    static Value integer(std::int64_t value, bool fromTemplate) {
+        Value result(Kind::Int, fromTemplate);
+        result.m_payload.integer = value;
+        return result;
+    }
+    static Value floating(double value, bool fromTemplate) {
+        Value result(Kind::Float, fromTemplate);
+        result.m_payload.floating = value;
+        return result;
+    }
+    static Value function(std::int64_t index) {
+        Value result(Kind::Function, true);
+        result.m_payload.integer = index;
+        return result;
+    }
+    static Value method() { return Value(Kind::Method, true); }
+    static Value shared(Kind kind, Object* object, bool fromTemplate = false) {
+        Value result(kind, fromTemplate);
+        result.m_payload.object = object;
+        object->retain();
+        return result;
+    }
+
+    Kind kind() const { return m_kind; }
+    bool is(Kind kind) const { return m_kind == kind; }
+    bool isNumber() const { return m_kind == Kind::Int || m_kind == Kind::Float || m_kind == Kind::Bool; }
+    bool isIntegral() const { return m_kind == Kind::Int || m_kind == Kind::Bool; }
+    /// List or tuple.
+    bool isArray() const { return m_kind == Kind::List || m_kind == Kind::Tuple; }
+    bool truth() const { return m_payload.integer != 0; }
+    /// Of a Bool or an Int.
+    std::int64_t asInt() const { return m_payload.integer; }
+    /// Of any number.
+    double asDouble() const {
+        return m_kind == Kind::Float ? m_payload.floating : static_cast<double>(m_payload.integer);
+    }
+    Object* object() const { return m_payload.object; }
+    template <class T>
+    T& as() const {
+        return *static_cast<T*>(m_payload.object);
+    }
+    inline const Text& text() const;
+    inline const std::string& bytes() const;
+    /// Of small values the origin they carry; of text whether all of it is the template's.
+    inline bool fromTemplate() const;
+    bool sameObject(const Value& other) const {
+        return held() && other.held() && m_payload.object == other.m_payload.object;
+    }
+
+private:
+    Value(Kind kind, bool fromTemplate) : m_kind(kind), m_fromTemplate(fromTemplate) {
+        m_payload.object = nullptr;
+    }
+    bool held() const {
+        switch (m_kind) {
+            case Kind::None:
+            case Kind::Bool:
+            case Kind::Int:
+            case Kind::Float:
+            case Kind::Function:
+            case Kind::Method: return false;
+            default: return m_payload.object != nullptr;
+        }
+    }
+
+    Kind m_kind = Kind::None;
+    bool m_fromTemplate = false;
+    union {
+        std::int64_t integer;
+        double floating;
+        Object* object;
+    } m_payload;
+};
+
+using Values = std::vector<Value>;
+using Entries = std::vector<std::pair<Value, Value>>;
+
+class TextObject final : public Object {
+public:
+    TextObject(Heap& heap, Text value) : Object(heap), text(std::move(value)) {}
+    Text text;
+    /// Marked safe or already escaped: adding plain text to it escapes that text.
+    bool markup = false;
+};
+
+class UndefinedObject final : public Object {
+public:
+    UndefinedObject(Heap& heap, std::string reason, bool isForbidden)
+        : Object(heap), message(std::move(reason)), forbidden(isForbidden) {}
+    std::string message;
+    /// Something the sandbox hides; using it is J410 instead of J409.
+    bool forbidden;
+};
+
+/// List, Tuple, View and Generator.
+class ListObject final : public Object {
+public:
+    ListObject(Heap& heap, Values values) : Object(heap), items(std::move(values)) {}
+    Values items;
+    /// A generator's items before this one are gone.
+    std::size_t position = 0;
+    /// dict_keys, dict_values, dict_items, or generator.
+    std::string_view label = "generator";
+};
+
+class DictObject final : public Object {
+public:
+    DictObject(Heap& heap, Entries values) : Object(heap), entries(std::move(values)) {}
+    Entries entries;
+    /// For keys of text only; equal() in operators.h compares the others.
+    const Value* find(std::string_view key) const;
+};
+
+class RangeObject final : public Object {
+public:
+    RangeObject(Heap& heap, std::int64_t first, std::int64_t end, std::int64_t stride, std::uint64_t length)
+        : Object(heap), start(first), stop(end), step(stride), count(length) {}
+    std::int64_t start, stop, step;
+    std::uint64_t count;
+    std::int64_t at(std::uint64_t index) const {
+        return static_cast<std::int64_t>(static_cast<std::uint64_t>(start) +
+                                         index * static_cast<std::uint64_t>(step));
+    }
+};
+
+class NamespaceObject final : public MutableObject {
+public:
+    explicit NamespaceObject(Heap& heap) : MutableObject(heap) {}
+    void clear() override { Entries().swap(entries); }
+    /// Keys are text.
+    Entries entries;
+    Value* find(std::string_view key);
+};
+
+class CyclerObject final : public MutableObject {
+public:
+    CyclerObject(Heap& heap, Values values) : MutableObject(heap), items(std::move(values)) {}
+    void clear() override { Values().swap(items); }
+    Values items;
+    std::size_t position = 0;
+};
+
+class JoinerObject final : public MutableObject {
+public:
+    JoinerObject(Heap& heap, Value value) : MutableObject(heap), separator(std::move(value)) {}
+    void clear() override { separator = Value(); }
+    Value separator;
+    bool used = false;
+};
+
+inline const Text& Value::text() const {
+    return as<TextObject>().text;
+}
+inline const std::string& Value::bytes() const {
+    return text().bytes();
+}
+inline bool Value::fromTemplate() const {
+    return m_kind == Kind::String ? text().allFromTemplate() : m_fromTemplate;
+}
+
+/// As Python names the type: "str", "dict", "int" …
+std::string_view typeName(const Value& value);
+
+}  // namespace loader::chat
