@@ -37,6 +37,7 @@ namespace {
 #include "backends/cpu/kernels/float_panel.inl"
 #include "backends/cpu/isa/avx2/formats32.inl"
 #include "backends/cpu/isa/avx2/formats256.inl"
+#include "backends/cpu/isa/avx2/formats_grid.inl"
 #include "backends/cpu/isa/avx2/int_dot.inl"
 #include "backends/cpu/isa/avx2/int_rows.inl"
 #include "backends/cpu/isa/avx2/int_panel_form.inl"

@@ -292,3 +292,19 @@ template <std::size_t tokens>
 struct RowOf256<FormatQ6_K, tokens> : RowOfPairs<FormatQ6_K, tokens> {};
 template <std::size_t tokens>
 struct RowOf256<FormatIQ4_XS, tokens> : RowOfPairs<FormatIQ4_XS, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatIQ2_XXS, tokens> : RowOfPairs<FormatIQ2_XXS, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatIQ2_XS, tokens> : RowOfPairs<FormatIQ2_XS, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatIQ2_S, tokens> : RowOfPairs<FormatIQ2_S, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatIQ3_XXS, tokens> : RowOfPairs<FormatIQ3_XXS, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatIQ3_S, tokens> : RowOfPairs<FormatIQ3_S, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatIQ1_S, tokens> : RowOfPairs<FormatIQ1_S, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatIQ1_M, tokens> : RowOfPairs<FormatIQ1_M, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatTQ2_0, tokens> : RowOfPairs<FormatTQ2_0, tokens> {};
