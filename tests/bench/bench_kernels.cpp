@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Speed of the CPU kernels in one thread: products of many tokens in GOPS (a multiplication and an addition are
-// two operations), of one token in GB/s of weights read. Best of several runs, in processor time of the thread,
-// which leaves out when it was not running. Not a test; on a shared machine the figures are lower bounds.
+// Speed of the CPU kernels in one thread: products of many tokens in GOPS (a multiplication and an addition
+// are two operations), of one token in GB/s of weights read. Best of several runs, in processor time of the
+// thread, which leaves out when it was not running. Not a test; on a shared machine the figures are lower
+// bounds.
 //   bench_kernels [tier] [type …]
 
 #include <algorithm>
@@ -73,8 +74,8 @@ double bestSeconds(const KernelTable& kernels, const Matrix& matrix, std::size_t
     double best = 1e30;
     for (int run = 0; run < runs; ++run) {
         const double start = threadSeconds();
-        multiplyRows(kernels, matrix.view, 0, matrix.view.rows, activation, tokens, out.data(), matrix.view.rows,
-                     scratch->view());
+        multiplyRows(kernels, matrix.view, 0, matrix.view.rows, activation, tokens, out.data(),
+                     matrix.view.rows, scratch->view());
         best = std::min(best, threadSeconds() - start);
     }
     return best;
@@ -84,7 +85,8 @@ void report(const KernelTable& kernels, TensorType type) {
     constexpr std::size_t kColumns = 4096;
     constexpr std::size_t kRows = 2048;
     const Matrix small = makeMatrix(type, kRows, kColumns);
-    std::printf("%-8s %-8s", std::string(tierName(kernels.tier)).c_str(), std::string(quant::typeName(type)).c_str());
+    std::printf("%-8s %-8s", std::string(tierName(kernels.tier)).c_str(),
+                std::string(quant::typeName(type)).c_str());
     for (const std::size_t tokens : {4, 8, 24, 128, 512}) {
         const double operations =
             2.0 * static_cast<double>(kRows) * static_cast<double>(kColumns) * static_cast<double>(tokens);
@@ -110,6 +112,7 @@ int main(int argc, char** argv) {
         if (type && kernels.supports(*type)) report(kernels, *type);
     }
     if (argc > 2) return 0;
-    for (const TensorType type : test::weightTypes()) report(kernels, type);
+    for (const TensorType type : test::weightTypes())
+        report(kernels, type);
     return 0;
 }

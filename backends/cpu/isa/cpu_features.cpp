@@ -78,7 +78,7 @@ constexpr std::uint32_t bit(unsigned index) {
 
 /// @source Intel SDM volume 2, CPUID leaves 1 and 7; volume 1, 13.3 for the state bits
 IsaTier detectX86() {
-    constexpr std::uint32_t kLeaf1 = bit(12) | bit(27) | bit(28) | bit(29);  // FMA, OSXSAVE, AVX, F16C
+    constexpr std::uint32_t kLeaf1 = bit(12) | bit(27) | bit(28) | bit(29);        // FMA, OSXSAVE, AVX, F16C
     constexpr std::uint32_t kLeaf7Avx512 = bit(16) | bit(17) | bit(30) | bit(31);  // F, DQ, BW, VL
     constexpr std::uint64_t kStatesAvx = 0x6;                                      // SSE, AVX
     constexpr std::uint64_t kStatesAvx512 = 0xE6;                                  // and opmask, ZMM halves

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Which instruction set tier this machine runs. Asks the processor (CPUID) and whether the operating system saves the
-// wide registers (XGETBV): either alone is not enough.
+// Which instruction set tier this machine runs. Asks the processor (CPUID) and whether the operating system
+// saves the wide registers (XGETBV): either alone is not enough.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// LOADER_UNROLL before a loop of fixed length: register tiles are arrays, and stay in registers only where their loops vanish.
+// LOADER_UNROLL before a loop of fixed length: register tiles are arrays, and stay in registers only where
+// their loops vanish.
 #pragma once
 
 #if defined(__clang__)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// The activations of a batch in the form that a weight type multiplies with. Made once per (input, token) and shared by
-// every projection that reads the same input. One token is one contiguous record; activationLayout() says where its parts lie.
+// The activations of a batch in the form that a weight type multiplies with. Made once per (input, token) and
+// shared by every projection that reads the same input. One token is one contiguous record;
+// activationLayout() says where its parts lie.
 #pragma once
 
 #include <cstddef>
@@ -23,12 +24,13 @@ constexpr std::size_t activationBlock(ActivationKind kind) {
 
 /// Byte offsets inside one token's record. Parts that a kind lacks are 0.
 struct ActivationLayout {
-    std::size_t scales = 0;       ///< f32, one per block
-    std::size_t sums = 0;         ///< f32 per 32 values: scale times their sum; Q8Block32 only
-    std::size_t offsets32 = 0;    ///< i32 per 32 values: -128 × their sum
-    std::size_t offsets16 = 0;    ///< i32 per 16 values: -128 × their sum; Q8Block256 only
-    std::size_t evenOddSums = 0;  ///< i16 per 16 values, in each 256 first the 8 even then the 8 odd groups; Q8Block256 only
-    std::size_t stride = 0;       ///< bytes from token to token
+    std::size_t scales = 0;     ///< f32, one per block
+    std::size_t sums = 0;       ///< f32 per 32 values: scale times their sum; Q8Block32 only
+    std::size_t offsets32 = 0;  ///< i32 per 32 values: -128 × their sum
+    std::size_t offsets16 = 0;  ///< i32 per 16 values: -128 × their sum; Q8Block256 only
+    std::size_t evenOddSums =
+        0;  ///< i16 per 16 values, in each 256 first the 8 even then the 8 odd groups; Q8Block256 only
+    std::size_t stride = 0;  ///< bytes from token to token
 };
 
 constexpr std::size_t roundUp(std::size_t value, std::size_t step) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Rows times many tokens in float: 32 rows are converted to a panel f32[k][32], then every group of six tokens sweeps it
-// with a register tile of two vectors by six. Written against the vector vocabulary.
+// Rows times many tokens in float: 32 rows are converted to a panel f32[k][32], then every group of six
+// tokens sweeps it with a register tile of two vectors by six. Written against the vector vocabulary.
 
 /// Columns of one float panel: 128 KiB of panel and 32 KiB of converted rows stay in a second-level cache.
 /// A multiple of every block length.
@@ -15,7 +15,8 @@ template <class Source>
 struct RowToFloat {
     static void convert(const WeightView&, const std::byte* in, float* out, std::size_t count) {
         std::size_t i = 0;
-        for (; i + kLanes <= count; i += kLanes) store(out + i, Source::read(in + i * Source::kBytes));
+        for (; i + kLanes <= count; i += kLanes)
+            store(out + i, Source::read(in + i * Source::kBytes));
         if (i < count) storePart(out + i, Source::readPart(in + i * Source::kBytes, count - i), count - i);
     }
     static std::size_t byteOffset(const WeightView&, std::size_t column) { return column * Source::kBytes; }
@@ -31,30 +32,34 @@ struct AnyTypeToFloat {
     }
 };
 
-/// Rows [firstRow, firstRow + 32) clamped to lastRow, columns [firstColumn, firstColumn + count) as panel[k][32].
+/// Rows [firstRow, firstRow + 32) clamped to lastRow, columns [firstColumn, firstColumn + count) as
+/// panel[k][32].
 template <class Converter>
-inline void unpackFloatPanel(const WeightView& weights, std::size_t firstRow, std::size_t lastRow, std::size_t firstColumn,
-                             std::size_t count, float* panel, float* rowSpace) {
+inline void unpackFloatPanel(const WeightView& weights, std::size_t firstRow, std::size_t lastRow,
+                             std::size_t firstColumn, std::size_t count, float* panel, float* rowSpace) {
     for (std::size_t group = 0; group < kPanelRows; group += 8) {
         const float* rows[8];
         for (std::size_t r = 0; r < 8; ++r) {
             const std::size_t row = firstRow + group + r < lastRow ? firstRow + group + r : lastRow;
             float* converted = rowSpace + r * kFloatPanelColumns;
-            const std::byte* in = weights.data + row * weights.rowBytes + Converter::byteOffset(weights, firstColumn);
+            const std::byte* in =
+                weights.data + row * weights.rowBytes + Converter::byteOffset(weights, firstColumn);
             Converter::convert(weights, in, converted, count);
             rows[r] = converted;
         }
         std::size_t k = 0;
-        for (; k + 8 <= count; k += 8) transpose8x8(rows, k, panel + k * kPanelRows + group, kPanelRows);
+        for (; k + 8 <= count; k += 8)
+            transpose8x8(rows, k, panel + k * kPanelRows + group, kPanelRows);
         for (; k < count; ++k) {
-            for (std::size_t r = 0; r < 8; ++r) panel[k * kPanelRows + group + r] = rows[r][k];
+            for (std::size_t r = 0; r < 8; ++r)
+                panel[k * kPanelRows + group + r] = rows[r][k];
         }
     }
 }
 
 /// Adds or stores a finished tile [tokens][32] into the output.
-inline void emitTile(const RowsJob& job, const float* tile, std::size_t firstRow, std::size_t firstToken, std::size_t tokens,
-                     bool addToOutput) {
+inline void emitTile(const RowsJob& job, const float* tile, std::size_t firstRow, std::size_t firstToken,
+                     std::size_t tokens, bool addToOutput) {
     const std::size_t rows = job.rowEnd - firstRow < kPanelRows ? job.rowEnd - firstRow : kPanelRows;
     for (std::size_t t = 0; t < tokens; ++t) {
         float* out = job.out + (firstToken + t) * job.outStride + firstRow;
@@ -63,20 +68,23 @@ inline void emitTile(const RowsJob& job, const float* tile, std::size_t firstRow
         for (; r + kLanes <= rows; r += kLanes) {
             store(out + r, addToOutput ? add(load(in + r), load(out + r)) : load(in + r));
         }
-        for (; r < rows; ++r) out[r] = addToOutput ? out[r] + in[r] : in[r];
+        for (; r < rows; ++r)
+            out[r] = addToOutput ? out[r] + in[r] : in[r];
     }
 }
 
 template <std::size_t tokens>
-inline void multiplyFloatTile(const float* panel, std::size_t count, const ActivationView& activation, std::size_t firstToken,
-                              std::size_t firstColumn, float* tile) {
+inline void multiplyFloatTile(const float* panel, std::size_t count, const ActivationView& activation,
+                              std::size_t firstToken, std::size_t firstColumn, float* tile) {
     const float* x[tokens];
-    for (std::size_t t = 0; t < tokens; ++t) x[t] = activation.floats(firstToken + t) + firstColumn;
+    for (std::size_t t = 0; t < tokens; ++t)
+        x[t] = activation.floats(firstToken + t) + firstColumn;
     for (std::size_t half = 0; half < kPanelRows; half += 2 * kLanes) {
         Floats low[tokens];
         Floats high[tokens];
         LOADER_UNROLL
-        for (std::size_t t = 0; t < tokens; ++t) low[t] = high[t] = zero();
+        for (std::size_t t = 0; t < tokens; ++t)
+            low[t] = high[t] = zero();
         for (std::size_t k = 0; k < count; ++k) {
             const Floats first = load(panel + k * kPanelRows + half);
             const Floats second = load(panel + k * kPanelRows + half + kLanes);
@@ -95,7 +103,8 @@ inline void multiplyFloatTile(const float* panel, std::size_t count, const Activ
     }
 }
 
-using FloatTile = void (*)(const float*, std::size_t, const ActivationView&, std::size_t, std::size_t, float*);
+using FloatTile = void (*)(const float*, std::size_t, const ActivationView&, std::size_t, std::size_t,
+                           float*);
 inline constexpr FloatTile kFloatTiles[kTileTokens + 1] = {nullptr,
                                                            multiplyFloatTile<1>,
                                                            multiplyFloatTile<2>,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Rows times few tokens in float: F32, F16 and BF16 straight from the file's layout, every other type by converting a row to
-// float once for all tokens. Written against the vector vocabulary.
+// Rows times few tokens in float: F32, F16 and BF16 straight from the file's layout, every other type by
+// converting a row to float once for all tokens. Written against the vector vocabulary.
 
 struct SourceF32 {
     static constexpr quant::TensorType kType = quant::TensorType::F32;
@@ -40,7 +40,8 @@ inline void emit(const RowsJob& job, std::size_t row, std::size_t token, float v
 
 /// One row times `tokens` tokens; several sums per token hide the latency of the additions.
 template <class Source, std::size_t tokens>
-inline void multiplyFloatRow(const RowsJob& job, const std::byte* row, std::size_t rowIndex, std::size_t firstToken) {
+inline void multiplyFloatRow(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
+                             std::size_t firstToken) {
     constexpr std::size_t kSums = tokens == 1 ? 4 : tokens == 2 ? 2 : 1;
     const std::size_t columns = job.weights.columns;
     const float* x[tokens];
@@ -49,7 +50,8 @@ inline void multiplyFloatRow(const RowsJob& job, const std::byte* row, std::size
     for (std::size_t t = 0; t < tokens; ++t) {
         x[t] = job.activation.floats(firstToken + t);
         LOADER_UNROLL
-        for (std::size_t u = 0; u < kSums; ++u) sums[t][u] = zero();
+        for (std::size_t u = 0; u < kSums; ++u)
+            sums[t][u] = zero();
     }
     std::size_t i = 0;
     for (; i + kSums * kLanes <= columns; i += kSums * kLanes) {
@@ -59,7 +61,8 @@ inline void multiplyFloatRow(const RowsJob& job, const std::byte* row, std::size
             hintAhead(row + k * Source::kBytes);
             const Floats w = Source::read(row + k * Source::kBytes);
             LOADER_UNROLL
-            for (std::size_t t = 0; t < tokens; ++t) sums[t][u] = multiplyAdd(w, load(x[t] + k), sums[t][u]);
+            for (std::size_t t = 0; t < tokens; ++t)
+                sums[t][u] = multiplyAdd(w, load(x[t] + k), sums[t][u]);
         }
     }
     for (; i < columns; i += kLanes) {
@@ -74,7 +77,8 @@ inline void multiplyFloatRow(const RowsJob& job, const std::byte* row, std::size
     for (std::size_t t = 0; t < tokens; ++t) {
         Floats total = sums[t][0];
         LOADER_UNROLL
-        for (std::size_t u = 1; u < kSums; ++u) total = add(total, sums[t][u]);
+        for (std::size_t u = 1; u < kSums; ++u)
+            total = add(total, sums[t][u]);
         emit(job, rowIndex, firstToken + t, sumOf(total));
     }
 }
@@ -82,7 +86,8 @@ inline void multiplyFloatRow(const RowsJob& job, const std::byte* row, std::size
 template <class Source>
 inline void multiplyFloatRowAllTokens(const RowsJob& job, const std::byte* row, std::size_t rowIndex) {
     std::size_t t = 0;
-    for (; t + 4 <= job.tokens; t += 4) multiplyFloatRow<Source, 4>(job, row, rowIndex, t);
+    for (; t + 4 <= job.tokens; t += 4)
+        multiplyFloatRow<Source, 4>(job, row, rowIndex, t);
     switch (job.tokens - t) {
         case 3: return multiplyFloatRow<Source, 3>(job, row, rowIndex, t);
         case 2: return multiplyFloatRow<Source, 2>(job, row, rowIndex, t);

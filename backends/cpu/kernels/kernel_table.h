@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// What one instruction set tier can do, as data. Each tier exports one constinit table; selectKernels() fills the slots that a
-// tier leaves empty from the next lower one. The weight slots are built from core/engine/quant/types.inc.
+// What one instruction set tier can do, as data. Each tier exports one constinit table; selectKernels() fills
+// the slots that a tier leaves empty from the next lower one. The weight slots are built from
+// core/engine/quant/types.inc.
 #pragma once
 
 #include <algorithm>
@@ -45,8 +46,8 @@ struct RowsJob {
 };
 using RowsKernel = void (*)(const RowsJob&);
 
-/// How one weight type is multiplied. `rows` reads the file's layout row by row (few tokens); `panels` unpacks 32 rows at a
-/// time (many tokens). Both take activations of the same kind.
+/// How one weight type is multiplied. `rows` reads the file's layout row by row (few tokens); `panels`
+/// unpacks 32 rows at a time (many tokens). Both take activations of the same kind.
 struct TypeKernels {
     quant::TensorType type = quant::TensorType::F32;
     ActivationKind activation = ActivationKind::F32;
@@ -90,14 +91,16 @@ struct VectorKernels {
     void (*geluMultiply)(const float* gate, const float* up, float* out, std::size_t count);
     /// Minus infinity for an empty row.
     float (*maximum)(const float* x, std::size_t count);
-    /// x = exp(x - shift); returns the sum. With shift = maximum() the numerator of a softmax, as attention needs it in parts.
+    /// x = exp(x - shift); returns the sum. With shift = maximum() the numerator of a softmax, as attention
+    /// needs it in parts.
     float (*expRow)(float* x, float shift, std::size_t count);
 };
 
 /// One more than the highest number of types.inc: a slot is found by its number, without a search.
 inline constexpr std::size_t kTableSlots = [] {
     std::size_t highest = 0;
-#define LOADER_TENSOR_TYPE(name, number, values, bytes, role) highest = std::max<std::size_t>(highest, number);
+#define LOADER_TENSOR_TYPE(name, number, values, bytes, role) \
+    highest = std::max<std::size_t>(highest, number);
 #include "core/engine/quant/types.inc"
     return highest + 1;
 }();

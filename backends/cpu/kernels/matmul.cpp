@@ -63,20 +63,22 @@ Result<ScratchBuffer> ScratchBuffer::create(std::size_t bytes) {
     return ScratchBuffer(std::move(storage), aligned, bytes);
 }
 
-void multiplyRows(const KernelTable& kernels, const WeightView& weights, std::size_t rowBegin, std::size_t rowEnd,
-                  const ActivationView& activation, std::size_t tokens, float* out, std::size_t outStride, Scratch scratch,
-                  OutputMode mode) {
+void multiplyRows(const KernelTable& kernels, const WeightView& weights, std::size_t rowBegin,
+                  std::size_t rowEnd, const ActivationView& activation, std::size_t tokens, float* out,
+                  std::size_t outStride, Scratch scratch, OutputMode mode) {
     const TypeKernels& slot = kernels.slot(weights.type);
     assert(slot.rows != nullptr && "the type is no weight type");
     assert(activation.kind == slot.activation && "activation of another kind");
     assert(activation.columns == weights.columns && rowEnd <= weights.rows && "shapes differ");
     assert(scratch.bytes >= scratchBytes(weights.columns) && "scratch too small");
     if (rowBegin >= rowEnd || tokens == 0) return;
-    const RowsJob job{weights, rowBegin, rowEnd, activation, tokens, out, outStride, mode == OutputMode::Add, scratch};
+    const RowsJob job{weights, rowBegin, rowEnd, activation, tokens, out, outStride, mode == OutputMode::Add,
+                      scratch};
     (tokens >= kPanelTokens ? slot.panels : slot.rows)(job);
 }
 
-void quantizeActivation(const KernelTable& kernels, ActivationKind kind, const float* in, std::size_t columns, std::byte* out) {
+void quantizeActivation(const KernelTable& kernels, ActivationKind kind, const float* in, std::size_t columns,
+                        std::byte* out) {
     switch (kind) {
         case ActivationKind::F32: std::memcpy(out, in, columns * sizeof(float)); return;
         case ActivationKind::Q8Block32: kernels.vectors.quantizeBlock32(in, columns, out); return;

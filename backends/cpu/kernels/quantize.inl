@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Floats to the int8 forms of kernels/activation.h, and to Q8_0 file blocks. Written against the vector vocabulary; every
-// tier gives the same bits, because each step is either exact or one rounded operation.
+// Floats to the int8 forms of kernels/activation.h, and to Q8_0 file blocks. Written against the vector
+// vocabulary; every tier gives the same bits, because each step is either exact or one rounded operation.
 
 /// Below this a block counts as zero: 127 divided by it would leave the range of float.
 inline constexpr float kSmallestMagnitude = 0x1p-100f;
@@ -84,7 +84,8 @@ inline void quantizeBlock256(const float* in, std::size_t columns, std::byte* ou
     }
 }
 
-/// The scale is rounded to half precision before the values are divided by it, so that the pair is consistent.
+/// The scale is rounded to half precision before the values are divided by it, so that the pair is
+/// consistent.
 inline void floatToQ8Row(const float* in, std::byte* out, std::size_t count) {
     for (std::size_t i = 0; i < count; i += 32, out += kQ8BlockBytes) {
         const BlockScale s = blockScale(in + i, 32);
@@ -92,7 +93,8 @@ inline void floatToQ8Row(const float* in, std::byte* out, std::size_t count) {
         const float stored = loader::halfToFloat(bits);
         std::memcpy(out, &bits, sizeof(bits));
         auto* values = reinterpret_cast<std::int8_t*>(out + 2);
-        // A rounded-down scale would carry the largest value to 128; the exact inverse of the block keeps it at 127.
+        // A rounded-down scale would carry the largest value to 128; the exact inverse of the block keeps it
+        // at 127.
         const float inverse = stored > 0.0f && stored >= s.scale ? 1.0f / stored : s.inverse;
         const float used = stored == 0.0f ? 0.0f : inverse;
         quantize16(in + i, used, values);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// From the list of types to a tier's table, at compile time. A tier with kernels of its own for a type specialises Slot before
-// it calls makeTable(); FallbackSlot is what the tier does for all others.
+// From the list of types to a tier's table, at compile time. A tier with kernels of its own for a type
+// specialises Slot before it calls makeTable(); FallbackSlot is what the tier does for all others.
 
 /// Multiplies in float after converting rows, whatever the type.
 struct GenericSlot {

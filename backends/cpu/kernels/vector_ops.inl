@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Row helpers of the executor, written once against the vector vocabulary (isa/<tier>/vec.inl) and included by every tier.
+// Row helpers of the executor, written once against the vector vocabulary (isa/<tier>/vec.inl) and included
+// by every tier.
 
 inline float dot(const float* a, const float* b, std::size_t count) {
     Floats sums[4] = {zero(), zero(), zero(), zero()};
@@ -12,7 +13,8 @@ inline float dot(const float* a, const float* b, std::size_t count) {
             sums[u] = multiplyAdd(load(a + i + u * kLanes), load(b + i + u * kLanes), sums[u]);
         }
     }
-    for (; i + kLanes <= count; i += kLanes) sums[0] = multiplyAdd(load(a + i), load(b + i), sums[0]);
+    for (; i + kLanes <= count; i += kLanes)
+        sums[0] = multiplyAdd(load(a + i), load(b + i), sums[0]);
     if (i < count) sums[1] = multiplyAdd(loadPart(a + i, count - i), loadPart(b + i, count - i), sums[1]);
     return sumOf(add(add(sums[0], sums[1]), add(sums[2], sums[3])));
 }
@@ -20,7 +22,8 @@ inline float dot(const float* a, const float* b, std::size_t count) {
 inline void axpy(float factor, const float* x, float* y, std::size_t count) {
     const Floats f = broadcast(factor);
     std::size_t i = 0;
-    for (; i + kLanes <= count; i += kLanes) store(y + i, multiplyAdd(f, load(x + i), load(y + i)));
+    for (; i + kLanes <= count; i += kLanes)
+        store(y + i, multiplyAdd(f, load(x + i), load(y + i)));
     const std::size_t rest = count - i;
     if (rest != 0) storePart(y + i, multiplyAdd(f, loadPart(x + i, rest), loadPart(y + i, rest)), rest);
 }
@@ -28,7 +31,8 @@ inline void axpy(float factor, const float* x, float* y, std::size_t count) {
 inline double sumSquares(const float* x, std::size_t count) {
     double total = 0;
     std::size_t i = 0;
-    for (; i + kLanes <= count; i += kLanes) total += sumOfSquaresDouble(load(x + i));
+    for (; i + kLanes <= count; i += kLanes)
+        total += sumOfSquaresDouble(load(x + i));
     if (i < count) total += sumOfSquaresDouble(loadPart(x + i, count - i));
     return total;
 }
@@ -36,7 +40,8 @@ inline double sumSquares(const float* x, std::size_t count) {
 inline double sum(const float* x, std::size_t count) {
     double total = 0;
     std::size_t i = 0;
-    for (; i + kLanes <= count; i += kLanes) total += sumOfDouble(load(x + i));
+    for (; i + kLanes <= count; i += kLanes)
+        total += sumOfDouble(load(x + i));
     if (i < count) total += sumOfDouble(loadPart(x + i, count - i));
     return total;
 }
@@ -56,27 +61,31 @@ inline void scaleRow(const float* x, float factor, const float* weight, float* o
 
 inline void addRow(const float* x, float* y, std::size_t count) {
     std::size_t i = 0;
-    for (; i + kLanes <= count; i += kLanes) store(y + i, add(load(x + i), load(y + i)));
+    for (; i + kLanes <= count; i += kLanes)
+        store(y + i, add(load(x + i), load(y + i)));
     const std::size_t rest = count - i;
     if (rest != 0) storePart(y + i, add(loadPart(x + i, rest), loadPart(y + i, rest)), rest);
 }
 
 inline void multiplyRow(const float* x, float* y, std::size_t count) {
     std::size_t i = 0;
-    for (; i + kLanes <= count; i += kLanes) store(y + i, multiply(load(x + i), load(y + i)));
+    for (; i + kLanes <= count; i += kLanes)
+        store(y + i, multiply(load(x + i), load(y + i)));
     const std::size_t rest = count - i;
     if (rest != 0) storePart(y + i, multiply(loadPart(x + i, rest), loadPart(y + i, rest)), rest);
 }
 
 inline void halfRowToFloat(const std::uint16_t* in, float* out, std::size_t count) {
     std::size_t i = 0;
-    for (; i + kLanes <= count; i += kLanes) store(out + i, loadHalf(in + i));
+    for (; i + kLanes <= count; i += kLanes)
+        store(out + i, loadHalf(in + i));
     if (i < count) storePart(out + i, loadHalfPart(in + i, count - i), count - i);
 }
 
 inline void floatRowToHalf(const float* in, std::uint16_t* out, std::size_t count) {
     std::size_t i = 0;
-    for (; i + kLanes <= count; i += kLanes) storeHalf(out + i, load(in + i));
+    for (; i + kLanes <= count; i += kLanes)
+        storeHalf(out + i, load(in + i));
     if (i == count) return;
     std::uint16_t rest[kLanes];
     storeHalf(rest, loadPart(in + i, count - i));
@@ -90,17 +99,21 @@ inline float dotHalf(const float* query, const std::uint16_t* key, std::size_t c
         sums[0] = multiplyAdd(load(query + i), loadHalf(key + i), sums[0]);
         sums[1] = multiplyAdd(load(query + i + kLanes), loadHalf(key + i + kLanes), sums[1]);
     }
-    for (; i + kLanes <= count; i += kLanes) sums[0] = multiplyAdd(load(query + i), loadHalf(key + i), sums[0]);
-    if (i < count) sums[1] = multiplyAdd(loadPart(query + i, count - i), loadHalfPart(key + i, count - i), sums[1]);
+    for (; i + kLanes <= count; i += kLanes)
+        sums[0] = multiplyAdd(load(query + i), loadHalf(key + i), sums[0]);
+    if (i < count)
+        sums[1] = multiplyAdd(loadPart(query + i, count - i), loadHalfPart(key + i, count - i), sums[1]);
     return sumOf(add(sums[0], sums[1]));
 }
 
 inline void axpyHalf(float factor, const std::uint16_t* value, float* out, std::size_t count) {
     const Floats f = broadcast(factor);
     std::size_t i = 0;
-    for (; i + kLanes <= count; i += kLanes) store(out + i, multiplyAdd(f, loadHalf(value + i), load(out + i)));
+    for (; i + kLanes <= count; i += kLanes)
+        store(out + i, multiplyAdd(f, loadHalf(value + i), load(out + i)));
     const std::size_t rest = count - i;
-    if (rest != 0) storePart(out + i, multiplyAdd(f, loadHalfPart(value + i, rest), loadPart(out + i, rest)), rest);
+    if (rest != 0)
+        storePart(out + i, multiplyAdd(f, loadHalfPart(value + i, rest), loadPart(out + i, rest)), rest);
 }
 
 inline constexpr std::size_t kQ8BlockBytes = 34;
@@ -129,7 +142,8 @@ inline void axpyQ8(float factor, const std::byte* value, float* out, std::size_t
 }
 
 /// e^x. Below ln(2^-126) the result is 0, above ln(FLT_MAX) infinity; no number stays no number.
-/// @source Cody & Waite 1980, chapter 6 (reduction by a two-part logarithm of 2); Taylor terms up to r^7 / 7! for
+/// @source Cody & Waite 1980, chapter 6 (reduction by a two-part logarithm of 2); Taylor terms up to r^7 / 7!
+/// for
 ///         |r| <= ln(2) / 2, whose remainder is below 2^-27
 inline Floats exponential(Floats x) {
     const Floats highest = broadcast(88.7228394f);
@@ -182,12 +196,14 @@ inline float maximumRow(const float* x, std::size_t count) {
     constexpr float kLowest = -std::numeric_limits<float>::infinity();
     if (count < kLanes) {
         float result = kLowest;
-        for (std::size_t i = 0; i < count; ++i) result = x[i] > result ? x[i] : result;
+        for (std::size_t i = 0; i < count; ++i)
+            result = x[i] > result ? x[i] : result;
         return result;
     }
     Floats best = broadcast(kLowest);
     std::size_t i = 0;
-    for (; i + kLanes <= count; i += kLanes) best = maximum(load(x + i), best);
+    for (; i + kLanes <= count; i += kLanes)
+        best = maximum(load(x + i), best);
     // The last whole vector overlaps: seeing a value twice changes no maximum.
     best = maximum(load(x + count - kLanes), best);
     return maximumOf(best);

@@ -16,7 +16,7 @@
 namespace loader::test {
 
 class GuardedMemory {
-  public:
+public:
     GuardedMemory() = default;
     ~GuardedMemory() { release(); }
     GuardedMemory(const GuardedMemory&) = delete;
@@ -42,9 +42,11 @@ class GuardedMemory {
         return true;
 #endif
     }
-    const std::byte* data() const { return m_data; }
+    const std::byte* data() const {
+        return m_data;
+    }
 
-  private:
+private:
     void release() {
 #ifndef _WIN32
         if (m_start != nullptr) munmap(m_start, m_length);

@@ -21,12 +21,14 @@ struct HalfFields {
 };
 
 constexpr HalfFields kHalfFields[] = {
-    {TensorType::Q4_0, 0, -1},    {TensorType::Q4_1, 0, 2},     {TensorType::Q5_0, 0, -1},   {TensorType::Q5_1, 0, 2},
-    {TensorType::Q8_0, 0, -1},    {TensorType::Q2_K, 80, 82},   {TensorType::Q3_K, 108, -1}, {TensorType::Q4_K, 0, 2},
-    {TensorType::Q5_K, 0, 2},     {TensorType::Q6_K, 208, -1},  {TensorType::IQ2_XXS, 0, -1}, {TensorType::IQ2_XS, 0, -1},
-    {TensorType::IQ3_XXS, 0, -1}, {TensorType::IQ1_S, 0, -1},   {TensorType::IQ4_NL, 0, -1}, {TensorType::IQ3_S, 0, -1},
-    {TensorType::IQ2_S, 0, -1},   {TensorType::IQ4_XS, 0, -1},  {TensorType::TQ1_0, 52, -1}, {TensorType::TQ2_0, 64, -1},
-    {TensorType::Q1_0, 0, -1},    {TensorType::Q2_0, 0, -1},
+    {TensorType::Q4_0, 0, -1},    {TensorType::Q4_1, 0, 2},     {TensorType::Q5_0, 0, -1},
+    {TensorType::Q5_1, 0, 2},     {TensorType::Q8_0, 0, -1},    {TensorType::Q2_K, 80, 82},
+    {TensorType::Q3_K, 108, -1},  {TensorType::Q4_K, 0, 2},     {TensorType::Q5_K, 0, 2},
+    {TensorType::Q6_K, 208, -1},  {TensorType::IQ2_XXS, 0, -1}, {TensorType::IQ2_XS, 0, -1},
+    {TensorType::IQ3_XXS, 0, -1}, {TensorType::IQ1_S, 0, -1},   {TensorType::IQ4_NL, 0, -1},
+    {TensorType::IQ3_S, 0, -1},   {TensorType::IQ2_S, 0, -1},   {TensorType::IQ4_XS, 0, -1},
+    {TensorType::TQ1_0, 52, -1},  {TensorType::TQ2_0, 64, -1},  {TensorType::Q1_0, 0, -1},
+    {TensorType::Q2_0, 0, -1},
 };
 
 const HalfFields* halfFields(TensorType type) {
@@ -51,10 +53,12 @@ void putHalf(std::byte* at, Scales scales, std::mt19937& random) {
 void tameBlock(TensorType type, std::byte* block, std::mt19937& random) {
     if (type == TensorType::MXFP4) block[0] = static_cast<std::byte>(118 + random() % 6);
     if (type == TensorType::NVFP4) {
-        for (int i = 0; i < 4; ++i) block[i] = static_cast<std::byte>(0x10 + random() % 0x10);
+        for (int i = 0; i < 4; ++i)
+            block[i] = static_cast<std::byte>(0x10 + random() % 0x10);
     }
     if (type == TensorType::IQ1_M) {
-        // The half precision scale is spread over the top four bits of four words; its top bits are those of the last.
+        // The half precision scale is spread over the top four bits of four words; its top bits are those of
+        // the last.
         block[55] = static_cast<std::byte>((std::to_integer<unsigned>(block[55]) & 0x0Fu) | 0x20u);
     }
 }
@@ -94,15 +98,18 @@ bool hasHalfScales(TensorType type) {
     return halfFields(type) != nullptr;
 }
 
-std::vector<std::byte> randomWeights(TensorType type, std::size_t count, Scales scales, std::mt19937& random) {
+std::vector<std::byte> randomWeights(TensorType type, std::size_t count, Scales scales,
+                                     std::mt19937& random) {
     const quant::TypeInfo& info = quant::typeInfo(type);
     std::vector<std::byte> bytes(count / info.blockValues * info.blockBytes);
     if (info.blockValues == 1) {
         putFloats(type, bytes.data(), randomFloats(count, random));
         return bytes;
     }
-    for (std::byte& byte : bytes) byte = static_cast<std::byte>(random() & 0xFFu);
-    for (std::size_t at = 0; at < bytes.size(); at += info.blockBytes) tameBlock(type, bytes.data() + at, random);
+    for (std::byte& byte : bytes)
+        byte = static_cast<std::byte>(random() & 0xFFu);
+    for (std::size_t at = 0; at < bytes.size(); at += info.blockBytes)
+        tameBlock(type, bytes.data() + at, random);
     putScales(type, bytes, scales, random);
     return bytes;
 }
@@ -114,7 +121,8 @@ void putSensibleScales(TensorType type, std::vector<std::byte>& bytes, std::mt19
 std::vector<float> randomFloats(std::size_t count, std::mt19937& random) {
     std::normal_distribution<float> normal(0.0f, 1.0f);
     std::vector<float> values(count);
-    for (float& value : values) value = normal(random) * (random() % 64 == 0 ? 8.0f : 1.0f);
+    for (float& value : values)
+        value = normal(random) * (random() % 64 == 0 ? 8.0f : 1.0f);
     return values;
 }
 

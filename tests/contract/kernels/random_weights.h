@@ -20,8 +20,10 @@ enum class Scales { Sensible, Zero, Largest, Denormal };
 std::vector<quant::TensorType> weightTypes();
 bool hasHalfScales(quant::TensorType type);
 
-/// Bytes of `count` values of whole blocks: random quants; scales of about 1/100, or as asked where the type has half scales.
-std::vector<std::byte> randomWeights(quant::TensorType type, std::size_t count, Scales scales, std::mt19937& random);
+/// Bytes of `count` values of whole blocks: random quants; scales of about 1/100, or as asked where the type
+/// has half scales.
+std::vector<std::byte> randomWeights(quant::TensorType type, std::size_t count, Scales scales,
+                                     std::mt19937& random);
 
 /// Overwrites the half precision scales of whole blocks with sensible ones.
 void putSensibleScales(quant::TensorType type, std::vector<std::byte>& bytes, std::mt19937& random);

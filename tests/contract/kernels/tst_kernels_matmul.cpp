@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Every weight type on every tier of this machine against products in double precision: of what the kernel is given (tight), and
-// of what it stands for (the rounding of the activations). Weights end where an unreadable page begins.
+// Every weight type on every tier of this machine against products in double precision: of what the kernel is
+// given (tight), and of what it stands for (the rounding of the activations). Weights end where an unreadable
+// page begins.
 
 #include <QTest>
 #include <algorithm>
@@ -38,17 +39,18 @@ struct Problem {
     std::vector<float> inputs;
     std::vector<std::byte> records;
     ActivationView activation;
-    std::vector<float> decoded;   ///< weights, [rows, columns]
-    std::vector<double> exact;    ///< with the inputs, [tokens, rows]
-    std::vector<double> given;    ///< with the quantised inputs
-    std::vector<double> slack;    ///< bound of |given - exact|: half a step of every activation
-    std::vector<double> size;     ///< sum of |weight × activation|, what float rounding is relative to
+    std::vector<float> decoded;  ///< weights, [rows, columns]
+    std::vector<double> exact;   ///< with the inputs, [tokens, rows]
+    std::vector<double> given;   ///< with the quantised inputs
+    std::vector<double> slack;   ///< bound of |given - exact|: half a step of every activation
+    std::vector<double> size;    ///< sum of |weight × activation|, what float rounding is relative to
 
     WeightView view() const { return {type, weights.data(), rows, columns, rowBytes}; }
 };
 
 /// What the record of a token stands for, value by value, and the step of its rounding.
-void readRecord(const Problem& p, std::size_t token, std::vector<double>& values, std::vector<double>& steps) {
+void readRecord(const Problem& p, std::size_t token, std::vector<double>& values,
+                std::vector<double>& steps) {
     values.assign(p.columns, 0);
     steps.assign(p.columns, 0);
     const ActivationView& a = p.activation;
@@ -75,7 +77,8 @@ void addProducts(Problem& p) {
     for (std::size_t t = 0; t < p.tokens; ++t) {
         readRecord(p, t, values, steps);
         double inputs = 0;
-        for (const double value : values) inputs += std::abs(value);
+        for (const double value : values)
+            inputs += std::abs(value);
         for (std::size_t r = 0; r < p.rows; ++r) {
             const float* w = p.decoded.data() + r * p.columns;
             const std::size_t at = t * p.rows + r;
@@ -94,8 +97,8 @@ void addProducts(Problem& p) {
     }
 }
 
-std::unique_ptr<Problem> makeProblem(const KernelTable& kernels, TensorType type, std::size_t rows, std::size_t columns,
-                                     std::size_t tokens, test::Scales scales) {
+std::unique_ptr<Problem> makeProblem(const KernelTable& kernels, TensorType type, std::size_t rows,
+                                     std::size_t columns, std::size_t tokens, test::Scales scales) {
     std::mt19937 random(static_cast<unsigned>(columns * 31 + rows));
     auto p = std::make_unique<Problem>();
     p->type = type;
@@ -114,7 +117,8 @@ std::unique_ptr<Problem> makeProblem(const KernelTable& kernels, TensorType type
     const auto address = reinterpret_cast<std::uintptr_t>(p->records.data());
     std::byte* records = p->records.data() + (roundUp(address, 64) - address);
     for (std::size_t t = 0; t < tokens; ++t) {
-        quantizeActivation(kernels, kind, p->inputs.data() + t * columns, columns, records + t * layout.stride);
+        quantizeActivation(kernels, kind, p->inputs.data() + t * columns, columns,
+                           records + t * layout.stride);
     }
     p->activation = quantizedActivations(kind, records, columns);
     addProducts(*p);
@@ -122,17 +126,19 @@ std::unique_ptr<Problem> makeProblem(const KernelTable& kernels, TensorType type
 }
 
 /// Multiplies and returns what is wrong, or nothing.
-QString faultOf(const KernelTable& kernels, const Problem& p, std::size_t rowBegin, std::size_t rowEnd, std::size_t tokens,
-                OutputMode mode) {
+QString faultOf(const KernelTable& kernels, const Problem& p, std::size_t rowBegin, std::size_t rowEnd,
+                std::size_t tokens, OutputMode mode) {
     const std::size_t stride = p.rows + 3;
     std::vector<float> out(stride * (tokens + 1), kCanary);
     for (std::size_t t = 0; mode == OutputMode::Add && t < tokens; ++t) {
-        for (std::size_t r = rowBegin; r < rowEnd; ++r) out[t * stride + r] = 2.0f;
+        for (std::size_t r = rowBegin; r < rowEnd; ++r)
+            out[t * stride + r] = 2.0f;
     }
     const double start = mode == OutputMode::Add ? 2.0 : 0.0;
     const Result<ScratchBuffer> scratch = ScratchBuffer::create(scratchBytes(p.columns));
     if (!scratch.ok()) return QStringLiteral("no scratch");
-    multiplyRows(kernels, p.view(), rowBegin, rowEnd, p.activation, tokens, out.data(), stride, scratch->view(), mode);
+    multiplyRows(kernels, p.view(), rowBegin, rowEnd, p.activation, tokens, out.data(), stride,
+                 scratch->view(), mode);
     for (std::size_t i = 0; i < out.size(); ++i) {
         const std::size_t t = i / stride, r = i % stride;
         const bool inside = t < tokens && r >= rowBegin && r < rowEnd;
@@ -142,10 +148,18 @@ QString faultOf(const KernelTable& kernels, const Problem& p, std::size_t rowBeg
         const double rounding = 1e-5 * p.size[at] * 0.5 + 1e-6 * start + 1e-30;
         const double value = static_cast<double>(out[i]) - start;
         if (!(std::abs(value - p.given[at]) <= rounding)) {
-            return QStringLiteral("token %1 row %2: %3 instead of %4 (quantised input)").arg(t).arg(r).arg(value).arg(p.given[at]);
+            return QStringLiteral("token %1 row %2: %3 instead of %4 (quantised input)")
+                .arg(t)
+                .arg(r)
+                .arg(value)
+                .arg(p.given[at]);
         }
         if (!(std::abs(value - p.exact[at]) <= p.slack[at] * 1.0001 + rounding)) {
-            return QStringLiteral("token %1 row %2: %3 too far from %4").arg(t).arg(r).arg(value).arg(p.exact[at]);
+            return QStringLiteral("token %1 row %2: %3 too far from %4")
+                .arg(t)
+                .arg(r)
+                .arg(value)
+                .arg(p.exact[at]);
         }
     }
     return {};
@@ -220,7 +234,10 @@ void TestKernelsMatmul::oddShapes() {
             if (!p) QSKIP("no guarded memory on this system");
             for (const std::size_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 24, 31, 32, 33, 65}) {
                 const QString fault = faultOf(kernels, *p, 0, rows, tokens, OutputMode::Store);
-                QVERIFY2(fault.isEmpty(), qPrintable(QStringLiteral("[%1 x %2] x %3: %4").arg(rows).arg(columns).arg(tokens).arg(fault)));
+                QVERIFY2(
+                    fault.isEmpty(),
+                    qPrintable(
+                        QStringLiteral("[%1 x %2] x %3: %4").arg(rows).arg(columns).arg(tokens).arg(fault)));
             }
             const QString fault = faultOf(kernels, *p, rows / 3, rows, 25, OutputMode::Add);
             QVERIFY2(fault.isEmpty(), qPrintable(fault));
@@ -235,7 +252,8 @@ void TestKernelsMatmul::longRowsCrossPanels() {
     QFETCH(IsaTier, tier);
     const KernelTable kernels = selectKernels(tier);
     const std::size_t block = quant::typeInfo(type).blockValues;
-    const auto p = makeProblem(kernels, type, 5, 4096 + (block == 1 ? 37 : block), 25, test::Scales::Sensible);
+    const auto p =
+        makeProblem(kernels, type, 5, 4096 + (block == 1 ? 37 : block), 25, test::Scales::Sensible);
     if (!p) QSKIP("no guarded memory on this system");
     for (const std::size_t tokens : {1, 25}) {
         const QString fault = faultOf(kernels, *p, 0, 5, tokens, OutputMode::Add);
@@ -253,7 +271,8 @@ void TestKernelsMatmul::extremeScales() {
         if (!p) QSKIP("no guarded memory on this system");
         for (const std::size_t tokens : {1, 3, 26}) {
             const QString fault = faultOf(kernels, *p, 0, 3, tokens, OutputMode::Store);
-            QVERIFY2(fault.isEmpty(), qPrintable(QStringLiteral("scales %1: %2").arg(static_cast<int>(scales)).arg(fault)));
+            QVERIFY2(fault.isEmpty(),
+                     qPrintable(QStringLiteral("scales %1: %2").arg(static_cast<int>(scales)).arg(fault)));
         }
     }
 }
@@ -292,11 +311,13 @@ void TestKernelsMatmul::extremeQuants() {
 static double peerValue(const float* inputs, std::size_t k, std::size_t block) {
     float largest = 0;
     const std::size_t first = k / block * block;
-    for (std::size_t i = first; i < first + block; ++i) largest = std::max(largest, std::abs(inputs[i]));
+    for (std::size_t i = first; i < first + block; ++i)
+        largest = std::max(largest, std::abs(inputs[i]));
     if (largest == 0.0f) return 0;
     const auto inverse = 127.0 / static_cast<double>(largest);
     const float scale = largest / 127.0f;
-    const double stored = block == 32 ? static_cast<double>(halfToFloat(floatToHalf(scale))) : static_cast<double>(scale);
+    const double stored =
+        block == 32 ? static_cast<double>(halfToFloat(floatToHalf(scale))) : static_cast<double>(scale);
     return std::nearbyint(static_cast<double>(inputs[k]) * inverse) * stored;
 }
 
@@ -311,11 +332,13 @@ void TestKernelsMatmul::noFartherThanThePeer() {
     std::vector<float> out(p->tokens * p->rows);
     const Result<ScratchBuffer> scratch = ScratchBuffer::create(scratchBytes(p->columns));
     QVERIFY(scratch.ok());
-    multiplyRows(kernels, p->view(), 0, p->rows, p->activation, p->tokens, out.data(), p->rows, scratch->view());
+    multiplyRows(kernels, p->view(), 0, p->rows, p->activation, p->tokens, out.data(), p->rows,
+                 scratch->view());
     double ours = 0, peers = 0;
     std::vector<double> rounded(p->columns);
     for (std::size_t t = 0; t < p->tokens; ++t) {
-        for (std::size_t k = 0; k < p->columns; ++k) rounded[k] = peerValue(p->inputs.data() + t * p->columns, k, peerBlock);
+        for (std::size_t k = 0; k < p->columns; ++k)
+            rounded[k] = peerValue(p->inputs.data() + t * p->columns, k, peerBlock);
         for (std::size_t r = 0; r < p->rows; ++r) {
             double peer = 0;
             for (std::size_t k = 0; k < p->columns; ++k) {
@@ -341,7 +364,8 @@ void TestKernelsMatmul::partsOfTheRowsAgreeWithTheWhole() {
         multiplyRows(kernels, p->view(), 0, 100, p->activation, tokens, whole.data(), 100, scratch->view());
         for (const std::size_t begin : {0, 32, 64}) {
             const std::size_t end = begin == 64 ? 100 : begin + 32;
-            multiplyRows(kernels, p->view(), begin, end, p->activation, tokens, parts.data(), 100, scratch->view());
+            multiplyRows(kernels, p->view(), begin, end, p->activation, tokens, parts.data(), 100,
+                         scratch->view());
         }
         QVERIFY(whole == parts);
     }

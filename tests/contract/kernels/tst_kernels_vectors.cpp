@@ -48,7 +48,8 @@ bool rowMatches(std::size_t count, const Operation& operation, const Expected& e
     if (y.back() != kCanary) return false;
     for (std::size_t i = 0; i < count; ++i) {
         const auto a = static_cast<double>(x[i]), b = static_cast<double>(before[i]);
-        if (!close(static_cast<double>(y[i]), expected(a, b), std::abs(a) + std::abs(b) + std::abs(a * b))) return false;
+        if (!close(static_cast<double>(y[i]), expected(a, b), std::abs(a) + std::abs(b) + std::abs(a * b)))
+            return false;
     }
     return true;
 }
@@ -109,14 +110,20 @@ void TestKernelsVectors::rows() {
     const KernelTable kernels = selectKernels(tier);
     const VectorKernels& v = kernels.vectors;
     for (const std::size_t n : kLengths) {
-        QVERIFY(rowMatches(n, [&](const float* x, float* y) { v.axpy(0.75f, x, y, n); },
-                           [](double a, double b) { return b + 0.75 * a; }));
-        QVERIFY(rowMatches(n, [&](const float* x, float* y) { v.add(x, y, n); }, [](double a, double b) { return a + b; }));
-        QVERIFY(rowMatches(n, [&](const float* x, float* y) { v.multiply(x, y, n); }, [](double a, double b) { return a * b; }));
-        QVERIFY(rowMatches(n, [&](const float* x, float* y) { v.scale(x, 0.5f, nullptr, y, n); },
-                           [](double a, double) { return 0.5 * a; }));
-        QVERIFY(rowMatches(n, [&](const float* x, float* y) { v.scale(y, 0.5f, x, y, n); },
-                           [](double a, double b) { return 0.5 * a * b; }));
+        QVERIFY(rowMatches(
+            n, [&](const float* x, float* y) { v.axpy(0.75f, x, y, n); },
+            [](double a, double b) { return b + 0.75 * a; }));
+        QVERIFY(rowMatches(
+            n, [&](const float* x, float* y) { v.add(x, y, n); }, [](double a, double b) { return a + b; }));
+        QVERIFY(rowMatches(
+            n, [&](const float* x, float* y) { v.multiply(x, y, n); },
+            [](double a, double b) { return a * b; }));
+        QVERIFY(rowMatches(
+            n, [&](const float* x, float* y) { v.scale(x, 0.5f, nullptr, y, n); },
+            [](double a, double) { return 0.5 * a; }));
+        QVERIFY(rowMatches(
+            n, [&](const float* x, float* y) { v.scale(y, 0.5f, x, y, n); },
+            [](double a, double b) { return 0.5 * a * b; }));
     }
 }
 
@@ -125,16 +132,22 @@ void TestKernelsVectors::activations() {
     const KernelTable kernels = selectKernels(tier);
     const VectorKernels& v = kernels.vectors;
     const auto silu = [](double x) { return x / (1 + std::exp(-x)); };
-    const auto gelu = [](double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); };
+    const auto gelu = [](double x) {
+        return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    };
     for (const std::size_t n : kLengths) {
-        QVERIFY(rowMatches(n, [&](const float* x, float* y) { v.siluMultiply(x, y, y, n); },
-                           [&](double a, double b) { return silu(a) * b; }));
-        QVERIFY(rowMatches(n, [&](const float* x, float* y) { v.siluMultiply(x, nullptr, y, n); },
-                           [&](double a, double) { return silu(a); }));
-        QVERIFY(rowMatches(n, [&](const float* x, float* y) { v.geluMultiply(x, y, y, n); },
-                           [&](double a, double b) { return gelu(a) * b; }));
-        QVERIFY(rowMatches(n, [&](const float* x, float* y) { v.geluMultiply(x, nullptr, y, n); },
-                           [&](double a, double) { return gelu(a); }));
+        QVERIFY(rowMatches(
+            n, [&](const float* x, float* y) { v.siluMultiply(x, y, y, n); },
+            [&](double a, double b) { return silu(a) * b; }));
+        QVERIFY(rowMatches(
+            n, [&](const float* x, float* y) { v.siluMultiply(x, nullptr, y, n); },
+            [&](double a, double) { return silu(a); }));
+        QVERIFY(rowMatches(
+            n, [&](const float* x, float* y) { v.geluMultiply(x, y, y, n); },
+            [&](double a, double b) { return gelu(a) * b; }));
+        QVERIFY(rowMatches(
+            n, [&](const float* x, float* y) { v.geluMultiply(x, nullptr, y, n); },
+            [&](double a, double) { return gelu(a); }));
     }
     const float ends[] = {-1000.0f, -100.0f, 100.0f, 1000.0f};
     float out[4];
@@ -148,7 +161,8 @@ void TestKernelsVectors::exponentials() {
     QFETCH(IsaTier, tier);
     const KernelTable kernels = selectKernels(tier);
     std::vector<float> inputs;
-    for (float x = -87.3f; x < 88.72f; x += 0.0037f) inputs.push_back(x);
+    for (float x = -87.3f; x < 88.72f; x += 0.0037f)
+        inputs.push_back(x);
     std::vector<float> values = inputs;
     kernels.vectors.expRow(values.data(), 0.0f, values.size());
     double worst = 0;
@@ -159,11 +173,13 @@ void TestKernelsVectors::exponentials() {
     QVERIFY2(worst <= 3 * 0x1p-24, qPrintable(QString::number(worst * 0x1p24)));
 
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    std::vector<float> ends = {-kInfinity, -88.0f, 89.0f, kInfinity, std::numeric_limits<float>::quiet_NaN(), 0.0f, -0.0f, 1e-30f,
-                               -kInfinity, -88.0f, 89.0f, kInfinity, std::numeric_limits<float>::quiet_NaN(), 0.0f, -0.0f, 1e-30f};
+    std::vector<float> ends = {
+        -kInfinity, -88.0f, 89.0f, kInfinity, std::numeric_limits<float>::quiet_NaN(), 0.0f, -0.0f, 1e-30f,
+        -kInfinity, -88.0f, 89.0f, kInfinity, std::numeric_limits<float>::quiet_NaN(), 0.0f, -0.0f, 1e-30f};
     kernels.vectors.expRow(ends.data(), 0.0f, ends.size());
     for (std::size_t i = 0; i < 16; i += 8) {
-        QVERIFY(ends[i] == 0.0f && ends[i + 1] == 0.0f && ends[i + 2] == kInfinity && ends[i + 3] == kInfinity);
+        QVERIFY(ends[i] == 0.0f && ends[i + 1] == 0.0f && ends[i + 2] == kInfinity &&
+                ends[i + 3] == kInfinity);
         QVERIFY(std::isnan(ends[i + 4]) && ends[i + 5] == 1.0f && ends[i + 6] == 1.0f && ends[i + 7] == 1.0f);
     }
     for (const std::size_t count : kLengths) {
@@ -200,7 +216,8 @@ void TestKernelsVectors::halves() {
     QFETCH(IsaTier, tier);
     const KernelTable kernels = selectKernels(tier);
     std::vector<std::uint16_t> all(65536);
-    for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint16_t>(i);
+    for (std::size_t i = 0; i < all.size(); ++i)
+        all[i] = static_cast<std::uint16_t>(i);
     std::vector<float> floats(all.size());
     std::vector<std::uint16_t> back(all.size());
     kernels.vectors.halfToFloat(all.data(), floats.data(), all.size());
@@ -221,7 +238,8 @@ void TestKernelsVectors::halves() {
         std::vector<float> again(count + 1, kCanary);
         kernels.vectors.halfToFloat(out.data(), again.data(), count);
         QVERIFY(out.back() == 0xABCD && again.back() == kCanary);
-        for (std::size_t i = 0; i < count; ++i) QVERIFY(out[i] == floatToHalf(in[i]) && again[i] == halfToFloat(out[i]));
+        for (std::size_t i = 0; i < count; ++i)
+            QVERIFY(out[i] == floatToHalf(in[i]) && again[i] == halfToFloat(out[i]));
     }
 }
 
@@ -234,7 +252,8 @@ void TestKernelsVectors::cacheRows() {
         const std::vector<float> query = test::randomFloats(count, random);
         const std::vector<float> source = test::randomFloats(count, random);
         std::vector<std::uint16_t> key(count);
-        for (std::size_t i = 0; i < count; ++i) key[i] = floatToHalf(source[i]);
+        for (std::size_t i = 0; i < count; ++i)
+            key[i] = floatToHalf(source[i]);
         double product = 0, size = 0;
         for (std::size_t i = 0; i < count; ++i) {
             const double term = static_cast<double>(query[i]) * static_cast<double>(halfToFloat(key[i]));
@@ -242,13 +261,15 @@ void TestKernelsVectors::cacheRows() {
             size += std::abs(term);
         }
         QVERIFY(close(static_cast<double>(v.dotHalf(query.data(), key.data(), count)), product, size));
-        QVERIFY(rowMatches(count, [&](const float*, float* y) { v.axpyHalf(0.0f, key.data(), y, count); },
-                           [](double, double b) { return b; }));
+        QVERIFY(rowMatches(
+            count, [&](const float*, float* y) { v.axpyHalf(0.0f, key.data(), y, count); },
+            [](double, double b) { return b; }));
         std::vector<float> sum(count + 1, 1.0f);
         v.axpyHalf(0.5f, key.data(), sum.data(), count);
         QCOMPARE(sum.back(), 1.0f);
         for (std::size_t i = 0; i < count; ++i) {
-            QVERIFY(close(static_cast<double>(sum[i]), 1.0 + 0.5 * static_cast<double>(halfToFloat(key[i])), 2 + std::abs(source[i])));
+            QVERIFY(close(static_cast<double>(sum[i]), 1.0 + 0.5 * static_cast<double>(halfToFloat(key[i])),
+                          2 + std::abs(source[i])));
         }
         if (count % 32 != 0) continue;
 
@@ -265,7 +286,8 @@ void TestKernelsVectors::cacheRows() {
             QVERIFY(quant >= -127);
             stored[i] = scale * quant;
             // Half a step, and what a rounded-down scale leaves of 127 steps.
-            QVERIFY(std::abs(stored[i] - static_cast<double>(source[i])) <= scale * (0.5 + 127.0 / 2048) * 1.001);
+            QVERIFY(std::abs(stored[i] - static_cast<double>(source[i])) <=
+                    scale * (0.5 + 127.0 / 2048) * 1.001);
             product += static_cast<double>(query[i]) * stored[i];
             size += std::abs(static_cast<double>(query[i]) * stored[i]);
         }
@@ -281,7 +303,8 @@ void TestKernelsVectors::cacheRows() {
 
 namespace {
 
-std::vector<std::byte> recordOf(const KernelTable& kernels, ActivationKind kind, const std::vector<float>& in) {
+std::vector<std::byte> recordOf(const KernelTable& kernels, ActivationKind kind,
+                                const std::vector<float>& in) {
     std::vector<std::byte> record(activationLayout(kind, in.size()).stride);
     quantizeActivation(kernels, kind, in.data(), in.size(), record.data());
     return record;
@@ -290,9 +313,11 @@ std::vector<std::byte> recordOf(const KernelTable& kernels, ActivationKind kind,
 std::vector<float> mixedInputs() {
     std::mt19937 random(11);
     std::vector<float> in = test::randomFloats(1024, random);
-    std::fill(in.begin() + 256, in.begin() + 512, 0.0f);                         // a block of zeros
-    for (std::size_t i = 512; i < 768; ++i) in[i] *= 1e-33f;                     // below what counts
-    for (std::size_t i = 768; i < 800; ++i) in[i] = i % 2 == 0 ? 2.5f : -127.0f;  // ties
+    std::fill(in.begin() + 256, in.begin() + 512, 0.0f);  // a block of zeros
+    for (std::size_t i = 512; i < 768; ++i)
+        in[i] *= 1e-33f;  // below what counts
+    for (std::size_t i = 768; i < 800; ++i)
+        in[i] = i % 2 == 0 ? 2.5f : -127.0f;  // ties
     return in;
 }
 
@@ -330,13 +355,15 @@ void TestKernelsVectors::quantisersStateTheirInput() {
             const int sum = sums16[2 * j] + sums16[2 * j + 1];
             QCOMPARE(number(layout.offsets32, j, std::int32_t{}), -128 * sum);
             if (kind == ActivationKind::Q8Block32) {
-                QCOMPARE(number(layout.sums, j, 0.0f), number(layout.scales, j, 0.0f) * static_cast<float>(sum));
+                QCOMPARE(number(layout.sums, j, 0.0f),
+                         number(layout.scales, j, 0.0f) * static_cast<float>(sum));
                 continue;
             }
             QCOMPARE(number(layout.offsets16, 2 * j, std::int32_t{}), -128 * sums16[2 * j]);
             QCOMPARE(number(layout.offsets16, 2 * j + 1, std::int32_t{}), -128 * sums16[2 * j + 1]);
             QCOMPARE(int{number(layout.evenOddSums, j / 8 * 16 + j % 8, std::int16_t{})}, sums16[2 * j]);
-            QCOMPARE(int{number(layout.evenOddSums, j / 8 * 16 + 8 + j % 8, std::int16_t{})}, sums16[2 * j + 1]);
+            QCOMPARE(int{number(layout.evenOddSums, j / 8 * 16 + 8 + j % 8, std::int16_t{})},
+                     sums16[2 * j + 1]);
         }
     }
 }
@@ -348,8 +375,10 @@ void TestKernelsVectors::valuesThatAreNotFiniteStayVisible() {
     const Result<ScratchBuffer> scratch = ScratchBuffer::create(scratchBytes(512));
     QVERIFY(scratch.ok());
     for (const quant::TensorType type : test::weightTypes()) {
-        for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-            const std::vector<std::byte> weights = test::randomWeights(type, 512, test::Scales::Sensible, random);
+        for (const float bad :
+             {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+            const std::vector<std::byte> weights =
+                test::randomWeights(type, 512, test::Scales::Sensible, random);
             const WeightView view{type, weights.data(), 1, 512, weights.size()};
             const ActivationKind kind = kernels.activationKind(type);
             const ActivationLayout layout = activationLayout(kind, 512);
@@ -357,13 +386,16 @@ void TestKernelsVectors::valuesThatAreNotFiniteStayVisible() {
             in[300] = bad;
             for (const std::size_t tokens : {1, 24}) {
                 std::vector<std::byte> records(layout.stride * tokens + 64);
-                std::byte* first = records.data() + (64 - reinterpret_cast<std::uintptr_t>(records.data()) % 64);
+                std::byte* first =
+                    records.data() + (64 - reinterpret_cast<std::uintptr_t>(records.data()) % 64);
                 for (std::size_t t = 0; t < tokens; ++t) {
                     quantizeActivation(kernels, kind, in.data(), 512, first + t * layout.stride);
                 }
                 std::vector<float> out(tokens);
-                multiplyRows(kernels, view, 0, 1, quantizedActivations(kind, first, 512), tokens, out.data(), 1, scratch->view());
-                for (const float value : out) QVERIFY2(!std::isfinite(value), std::string(quant::typeName(type)).c_str());
+                multiplyRows(kernels, view, 0, 1, quantizedActivations(kind, first, 512), tokens, out.data(),
+                             1, scratch->view());
+                for (const float value : out)
+                    QVERIFY2(!std::isfinite(value), std::string(quant::typeName(type)).c_str());
             }
         }
     }

@@ -3,11 +3,13 @@
 //
 // What a panel of 32 unpacked rows looks like to the tiles of the AVX2 and AVX-512 tiers.
 
-/// values [columns / 4][32 rows][4]; scales and minima [columns / fold][32 rows], fold being 16 or 32 columns.
+/// values [columns / 4][32 rows][4]; scales and minima [columns / fold][32 rows], fold being 16 or 32
+/// columns.
 struct IntPanel {
     std::uint8_t* values;
     float* scales;
-    /// Minimum per fold: what is multiplied with the activation's sum (per 32: sums or -128-fold offsets, see the tiles).
+    /// Minimum per fold: what is multiplied with the activation's sum (per 32: sums or -128-fold offsets, see
+    /// the tiles).
     float* minima;
 };
 
@@ -24,4 +26,3 @@ struct PanelRange {
     std::size_t firstColumn;
     std::size_t columns;
 };
-

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Rows times many tokens for quantised types: the sweep of all tokens over each unpacked panel, and the slots of the table.
-// Included by the AVX2 and the AVX-512 tier after their int_tile.inl, which offers Tile32<Format> and
-// Tile256<Format>.
+// Rows times many tokens for quantised types: the sweep of all tokens over each unpacked panel, and the slots
+// of the table. Included by the AVX2 and the AVX-512 tier after their int_tile.inl, which offers
+// Tile32<Format> and Tile256<Format>.
 
 template <class Format>
 struct Family32 {
@@ -28,7 +28,8 @@ void intPanels(const RowsJob& job) {
     for (std::size_t row = job.rowBegin; row < job.rowEnd; row += kPanelRows) {
         for (std::size_t column = 0; column < job.weights.columns; column += kIntPanelColumns) {
             const std::size_t left = job.weights.columns - column;
-            const PanelRange range{row, job.rowEnd - 1, column, left < kIntPanelColumns ? left : kIntPanelColumns};
+            const PanelRange range{row, job.rowEnd - 1, column,
+                                   left < kIntPanelColumns ? left : kIntPanelColumns};
             Family::unpack(job.weights, range, panel);
             for (std::size_t t = 0; t < job.tokens; t += kIntTileTokens) {
                 const std::size_t tokens = job.tokens - t < kIntTileTokens ? job.tokens - t : kIntTileTokens;

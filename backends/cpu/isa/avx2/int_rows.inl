@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Rows times few tokens for quantised types, straight from the file's layout: each block is unpacked once and multiplied with
-// up to four tokens. Included by the AVX2 and the AVX-512 tier after their int_dot.inl.
+// Rows times few tokens for quantised types, straight from the file's layout: each block is unpacked once and
+// multiplied with up to four tokens. Included by the AVX2 and the AVX-512 tier after their int_dot.inl.
 
 constexpr int shiftOf(int powerOfTwo) {
     int shift = 0;
-    while ((1 << shift) < powerOfTwo) ++shift;
+    while ((1 << shift) < powerOfTwo)
+        ++shift;
     return shift;
 }
 
@@ -58,7 +59,8 @@ struct Row32 {
 };
 
 template <class Format, std::size_t tokens>
-inline void multiplyRow32(const RowsJob& job, const std::byte* row, std::size_t rowIndex, std::size_t firstToken) {
+inline void multiplyRow32(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
+                          std::size_t firstToken) {
     constexpr std::size_t kSums = tokens == 1 ? 4 : tokens == 2 ? 2 : 1;
     Row32<Format, tokens, kSums> state;
     LOADER_UNROLL
@@ -66,7 +68,8 @@ inline void multiplyRow32(const RowsJob& job, const std::byte* row, std::size_t 
         state.parts[t] = tokenParts(job.activation, firstToken + t);
         state.minima[t] = 0.0f;
         LOADER_UNROLL
-        for (std::size_t u = 0; u < kSums; ++u) state.sums[t][u] = _mm256_setzero_ps();
+        for (std::size_t u = 0; u < kSums; ++u)
+            state.sums[t][u] = _mm256_setzero_ps();
     }
     const std::size_t blocks = job.weights.columns / 32;
     std::size_t b = 0;
@@ -74,14 +77,17 @@ inline void multiplyRow32(const RowsJob& job, const std::byte* row, std::size_t 
         const std::byte* data = row + b * Format::kBytes;
         prefetchAhead<4 * Format::kBytes>(data);
         LOADER_UNROLL
-        for (std::size_t u = 0; u < 4; ++u) state.block(data + u * Format::kBytes, b + u, u % kSums);
+        for (std::size_t u = 0; u < 4; ++u)
+            state.block(data + u * Format::kBytes, b + u, u % kSums);
     }
-    for (; b < blocks; ++b) state.block(row + b * Format::kBytes, b, 0);
+    for (; b < blocks; ++b)
+        state.block(row + b * Format::kBytes, b, 0);
     LOADER_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) {
         __m256 total = state.sums[t][0];
         LOADER_UNROLL
-        for (std::size_t u = 1; u < kSums; ++u) total = _mm256_add_ps(total, state.sums[t][u]);
+        for (std::size_t u = 1; u < kSums; ++u)
+            total = _mm256_add_ps(total, state.sums[t][u]);
         const __m128 four = _mm_add_ps(_mm256_castps256_ps128(total), _mm256_extractf128_ps(total, 1));
         const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
         const float value = _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
@@ -90,7 +96,8 @@ inline void multiplyRow32(const RowsJob& job, const std::byte* row, std::size_t 
 }
 
 template <class Format, std::size_t tokens>
-inline void multiplyRow256(const RowsJob& job, const std::byte* row, std::size_t rowIndex, std::size_t firstToken) {
+inline void multiplyRow256(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
+                           std::size_t firstToken) {
     TokenParts parts[tokens];
     __m256 sums[tokens];
     LOADER_UNROLL
@@ -105,7 +112,8 @@ inline void multiplyRow256(const RowsJob& job, const std::byte* row, std::size_t
         const Head head = Format::head(data);
         __m256i integers[tokens];
         LOADER_UNROLL
-        for (std::size_t t = 0; t < tokens; ++t) integers[t] = _mm256_setzero_si256();
+        for (std::size_t t = 0; t < tokens; ++t)
+            integers[t] = _mm256_setzero_si256();
         LOADER_UNROLL
         for (int group = 0; group < 8; ++group) {
             const __m256i values = Format::values(data, group);
@@ -115,17 +123,21 @@ inline void multiplyRow256(const RowsJob& job, const std::byte* row, std::size_t
             LOADER_UNROLL
             for (std::size_t t = 0; t < tokens; ++t) {
                 const __m256i x = load256(parts[t].values + b * 256 + static_cast<std::size_t>(group) * 32);
-                const __m256i pairs = _mm256_maddubs_epi16(magnitudes, Format::kSigned ? _mm256_sign_epi8(x, values) : x);
+                const __m256i pairs =
+                    _mm256_maddubs_epi16(magnitudes, Format::kSigned ? _mm256_sign_epi8(x, values) : x);
                 integers[t] = addPairs(integers[t], pairs, scales);
             }
         }
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
             const float x = parts[t].scales[b];
-            sums[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(integers[t]), _mm256_set1_ps(head.scale * x), sums[t]);
+            sums[t] =
+                _mm256_fmadd_ps(_mm256_cvtepi32_ps(integers[t]), _mm256_set1_ps(head.scale * x), sums[t]);
             if constexpr (!Format::kSigned) {
-                const __m256i off = _mm256_madd_epi16(head.corrections, load256(parts[t].evenOddSums + b * 16));
-                sums[t] = _mm256_fnmadd_ps(_mm256_cvtepi32_ps(off), _mm256_set1_ps(head.correctionScale * x), sums[t]);
+                const __m256i off =
+                    _mm256_madd_epi16(head.corrections, load256(parts[t].evenOddSums + b * 16));
+                sums[t] = _mm256_fnmadd_ps(_mm256_cvtepi32_ps(off), _mm256_set1_ps(head.correctionScale * x),
+                                           sums[t]);
             }
         }
     }
@@ -152,7 +164,8 @@ void intRows(const RowsJob& job) {
     for (std::size_t r = job.rowBegin; r < job.rowEnd; ++r) {
         const std::byte* row = job.weights.data + r * job.weights.rowBytes;
         std::size_t t = 0;
-        for (; t + 4 <= job.tokens; t += 4) Row<Format, 4>::kMultiply(job, row, r, t);
+        for (; t + 4 <= job.tokens; t += 4)
+            Row<Format, 4>::kMultiply(job, row, r, t);
         switch (job.tokens - t) {
             case 3: Row<Format, 3>::kMultiply(job, row, r, t); break;
             case 2: Row<Format, 2>::kMultiply(job, row, r, t); break;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Register tile of the AVX2 tier: twice 16 rows by up to four tokens. Products of small weights are added up in 16 bits before
-// they are widened, as far as they fit; weights of eight bits are multiplied as magnitudes, their sign moved to the activation.
+// Register tile of the AVX2 tier: twice 16 rows by up to four tokens. Products of small weights are added up
+// in 16 bits before they are widened, as far as they fit; weights of eight bits are multiplied as magnitudes,
+// their sign moved to the activation.
 
 inline constexpr std::size_t kIntTileTokens = 4;
 
@@ -14,7 +15,9 @@ inline __m256i panelValues(__m256i values) {
 
 /// How many products of pairs can be added up in 16 bits.
 template <class Format, int steps>
-inline constexpr int kGroup = Format::kMaximum * 127 * 2 * steps <= 32767 ? steps : Format::kMaximum * 127 * 4 <= 32767 ? 2 : 1;
+inline constexpr int kGroup = Format::kMaximum * 127 * 2 * steps <= 32767 ? steps
+                              : Format::kMaximum * 127 * 4 <= 32767       ? 2
+                                                                          : 1;
 
 template <std::size_t tokens>
 struct IntSums {
@@ -40,9 +43,12 @@ inline void addSteps(const std::uint8_t* values, const std::int8_t* const (&x)[t
             const __m256i secondSize = Format::kSigned ? _mm256_abs_epi8(second) : second;
             LOADER_UNROLL
             for (std::size_t t = 0; t < tokens; ++t) {
-                const __m256i y = _mm256_set1_epi32(loadWord(x[t] + column + static_cast<std::size_t>(k) * 4));
-                const __m256i p = _mm256_maddubs_epi16(firstSize, Format::kSigned ? _mm256_sign_epi8(y, first) : y);
-                const __m256i q = _mm256_maddubs_epi16(secondSize, Format::kSigned ? _mm256_sign_epi8(y, second) : y);
+                const __m256i y =
+                    _mm256_set1_epi32(loadWord(x[t] + column + static_cast<std::size_t>(k) * 4));
+                const __m256i p =
+                    _mm256_maddubs_epi16(firstSize, Format::kSigned ? _mm256_sign_epi8(y, first) : y);
+                const __m256i q =
+                    _mm256_maddubs_epi16(secondSize, Format::kSigned ? _mm256_sign_epi8(y, second) : y);
                 low[t] = k == start ? p : _mm256_add_epi16(low[t], p);
                 high[t] = k == start ? q : _mm256_add_epi16(high[t], q);
             }
@@ -62,7 +68,8 @@ inline void startSums(const std::int32_t* const (&offsets)[tokens], std::size_t 
     for (std::size_t t = 0; t < tokens; ++t) {
         sums.low[t] = _mm256_setzero_si256();
         if constexpr (Format::kOffset != 0) {
-            sums.low[t] = _mm256_srai_epi32(_mm256_set1_epi32(offsets[t][fold]), shiftOf(128 / Format::kOffset));
+            sums.low[t] =
+                _mm256_srai_epi32(_mm256_set1_epi32(offsets[t][fold]), shiftOf(128 / Format::kOffset));
         }
         sums.high[t] = sums.low[t];
     }
@@ -75,8 +82,8 @@ inline void accumulate16(float* sums, __m256 low, __m256 lowFactor, __m256 high,
 }
 
 template <class Format, std::size_t tokens>
-void sweep32(const IntPanel& panel, const PanelRange& range, const ActivationView& activation, std::size_t firstToken,
-             float* out) {
+void sweep32(const IntPanel& panel, const PanelRange& range, const ActivationView& activation,
+             std::size_t firstToken, float* out) {
     const std::int8_t* x[tokens];
     const std::int32_t* offsets[tokens];
     TokenParts parts[tokens];
@@ -97,12 +104,14 @@ void sweep32(const IntPanel& panel, const PanelRange& range, const ActivationVie
             LOADER_UNROLL
             for (std::size_t t = 0; t < tokens; ++t) {
                 const __m256 y = _mm256_set1_ps(parts[t].scales[place]);
-                accumulate16(out + t * kPanelRows + half, _mm256_cvtepi32_ps(sums.low[t]), _mm256_mul_ps(lowScale, y),
-                             _mm256_cvtepi32_ps(sums.high[t]), _mm256_mul_ps(highScale, y));
+                accumulate16(out + t * kPanelRows + half, _mm256_cvtepi32_ps(sums.low[t]),
+                             _mm256_mul_ps(lowScale, y), _mm256_cvtepi32_ps(sums.high[t]),
+                             _mm256_mul_ps(highScale, y));
                 if constexpr (Format::kMinimum) {
                     const __m256 total = _mm256_set1_ps(parts[t].sums[place]);
                     const float* minima = panel.minima + b * kPanelRows + half;
-                    accumulate16(out + t * kPanelRows + half, _mm256_load_ps(minima), total, _mm256_load_ps(minima + 8), total);
+                    accumulate16(out + t * kPanelRows + half, _mm256_load_ps(minima), total,
+                                 _mm256_load_ps(minima + 8), total);
                 }
             }
         }
@@ -110,8 +119,8 @@ void sweep32(const IntPanel& panel, const PanelRange& range, const ActivationVie
 }
 
 template <class Format, std::size_t tokens>
-void sweep256(const IntPanel& panel, const PanelRange& range, const ActivationView& activation, std::size_t firstToken,
-              float* out) {
+void sweep256(const IntPanel& panel, const PanelRange& range, const ActivationView& activation,
+              std::size_t firstToken, float* out) {
     constexpr std::size_t kFold = Format::kPer16 ? 16 : 32;
     const std::int8_t* x[tokens];
     const std::int32_t* offsets[tokens];
@@ -161,12 +170,12 @@ using IntSweep = void (*)(const IntPanel&, const PanelRange&, const ActivationVi
 
 template <class Format>
 struct Tile32 {
-    static constexpr IntSweep kSweeps[] = {nullptr, sweep32<Format, 1>, sweep32<Format, 2>, sweep32<Format, 3>,
-                                           sweep32<Format, 4>};
+    static constexpr IntSweep kSweeps[] = {nullptr, sweep32<Format, 1>, sweep32<Format, 2>,
+                                           sweep32<Format, 3>, sweep32<Format, 4>};
 };
 
 template <class Format>
 struct Tile256 {
-    static constexpr IntSweep kSweeps[] = {nullptr, sweep256<Format, 1>, sweep256<Format, 2>, sweep256<Format, 3>,
-                                           sweep256<Format, 4>};
+    static constexpr IntSweep kSweeps[] = {nullptr, sweep256<Format, 1>, sweep256<Format, 2>,
+                                           sweep256<Format, 3>, sweep256<Format, 4>};
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Just-in-time unpacking of 32 rows to an IntPanel. Included by the AVX2 and the AVX-512 tier after their int_tile.inl, whose
-// panelValues() says how the tier wants a value.
+// Just-in-time unpacking of 32 rows to an IntPanel. Included by the AVX2 and the AVX-512 tier after their
+// int_tile.inl, whose panelValues() says how the tier wants a value.
 
 /// Eight rows of 32 values to their place in the panel.
 inline void storeGroup(__m256i (&rows)[8], const IntPanel& panel, std::size_t column, std::size_t group) {
@@ -14,8 +14,8 @@ inline void storeGroup(__m256i (&rows)[8], const IntPanel& panel, std::size_t co
     }
 }
 
-inline void rowPointers(const WeightView& weights, const PanelRange& range, std::size_t group, std::size_t byteOffset,
-                        const std::byte* (&rows)[8]) {
+inline void rowPointers(const WeightView& weights, const PanelRange& range, std::size_t group,
+                        std::size_t byteOffset, const std::byte* (&rows)[8]) {
     for (std::size_t r = 0; r < 8; ++r) {
         const std::size_t row = range.firstRow + group + r;
         rows[r] = weights.data + (row < range.lastRow ? row : range.lastRow) * weights.rowBytes + byteOffset;
@@ -34,7 +34,8 @@ inline void unpack32(const WeightView& weights, const PanelRange& range, const I
                 const std::byte* block = rows[r] + b * Format::kBytes;
                 values[r] = panelValues<Format>(Format::values(block));
                 panel.scales[b * kPanelRows + group + r] = Format::scale(block);
-                if constexpr (Format::kMinimum) panel.minima[b * kPanelRows + group + r] = Format::minimum(block);
+                if constexpr (Format::kMinimum)
+                    panel.minima[b * kPanelRows + group + r] = Format::minimum(block);
             }
             storeGroup(values, panel, b * 32, group);
         }
@@ -87,10 +88,12 @@ inline void unpack256(const WeightView& weights, const PanelRange& range, const 
             for (int part = 0; part < 8; ++part) {
                 __m256i values[8];
                 LOADER_UNROLL
-                for (std::size_t r = 0; r < 8; ++r) values[r] = panelValues<Format>(Format::values(blocks[r], part));
+                for (std::size_t r = 0; r < 8; ++r)
+                    values[r] = panelValues<Format>(Format::values(blocks[r], part));
                 storeGroup(values, panel, b * 256 + static_cast<std::size_t>(part) * 32, group);
             }
-            for (const std::byte*& block : blocks) block += Format::kBytes;
+            for (const std::byte*& block : blocks)
+                block += Format::kBytes;
         }
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Kernels of the AVX2 tier. The target region opens after the last header, so that no shared inline function is compiled for
-// it; everything but the table has internal linkage, and nothing needs a dynamic initialiser.
+// Kernels of the AVX2 tier. The target region opens after the last header, so that no shared inline function
+// is compiled for it; everything but the table has internal linkage, and nothing needs a dynamic initialiser.
 
 #include <immintrin.h>
 
@@ -29,7 +29,8 @@
 namespace loader::cpu::isa_avx2 {
 namespace {
 
-// clang-format off: the order matters
+// The order matters.
+// clang-format off
 #include "backends/cpu/isa/avx2/vec.inl"
 #include "backends/cpu/kernels/vector_ops.inl"
 #include "backends/cpu/kernels/quantize.inl"
@@ -37,6 +38,7 @@ namespace {
 #include "backends/cpu/kernels/float_panel.inl"
 #include "backends/cpu/isa/avx2/formats32.inl"
 #include "backends/cpu/isa/avx2/formats256.inl"
+#include "backends/cpu/isa/avx2/formats_grid.inl"
 #include "backends/cpu/isa/avx2/int_dot.inl"
 #include "backends/cpu/isa/avx2/int_rows.inl"
 #include "backends/cpu/isa/avx2/int_panel_form.inl"

@@ -29,3 +29,19 @@ template <>
 struct Slot<quant::TensorType::Q6_K> : Slot256<FormatQ6_K> {};
 template <>
 struct Slot<quant::TensorType::IQ4_XS> : Slot256<FormatIQ4_XS> {};
+template <>
+struct Slot<quant::TensorType::IQ2_XXS> : Slot256<FormatIQ2_XXS> {};
+template <>
+struct Slot<quant::TensorType::IQ2_XS> : Slot256<FormatIQ2_XS> {};
+template <>
+struct Slot<quant::TensorType::IQ2_S> : Slot256<FormatIQ2_S> {};
+template <>
+struct Slot<quant::TensorType::IQ3_XXS> : Slot256<FormatIQ3_XXS> {};
+template <>
+struct Slot<quant::TensorType::IQ3_S> : Slot256<FormatIQ3_S> {};
+template <>
+struct Slot<quant::TensorType::IQ1_S> : Slot256<FormatIQ1_S> {};
+template <>
+struct Slot<quant::TensorType::IQ1_M> : Slot256<FormatIQ1_M> {};
+template <>
+struct Slot<quant::TensorType::TQ2_0> : Slot256<FormatTQ2_0> {};

@@ -11,7 +11,8 @@ struct Floats {
 
 /// All bits of the first `count` lanes.
 inline __m256i laneMask(std::size_t count) {
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 inline Floats broadcast(float x) {
     return {_mm256_set1_ps(x)};
@@ -91,7 +92,8 @@ inline void storeInt8(std::int8_t* p, Floats x) {
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(halves, halves));
 }
 inline void storeHalf(void* p, Floats x) {
-    _mm_storeu_si128(static_cast<__m128i*>(p), _mm256_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    _mm_storeu_si128(static_cast<__m128i*>(p),
+                     _mm256_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 inline float sumOf128(__m128 x) {
     const __m128 pairs = _mm_add_ps(x, _mm_movehl_ps(x, x));

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Rows times few tokens in 512-bit registers: four blocks of 32 values, or two sub-blocks of a block of 256, in one step. Replaces
-// the 256-bit rows of isa/avx2/int_rows.inl for the types that are specialised at the end.
+// Rows times few tokens in 512-bit registers: four blocks of 32 values, or two sub-blocks of a block of 256,
+// in one step. Replaces the 256-bit rows of isa/avx2/int_rows.inl for the types that are specialised at the
+// end.
 
 inline float sumLanes(__m512 x) {
     return _mm512_reduce_add_ps(x);
 }
 
-/// Four blocks: `low` holds the first 16 values of each, `high` the last 16, all unsigned with the offset of the reader.
+/// Four blocks: `low` holds the first 16 values of each, `high` the last 16, all unsigned with the offset of
+/// the reader.
 struct Quad {
     __m512i low;
     __m512i high;
@@ -35,7 +37,8 @@ inline Quad withFifthBits(Quad quad, const std::byte* words) {
         high = (high << 16) | (word >> 16);
     }
     const __m512i bit = _mm512_set1_epi8(16);
-    return {_mm512_mask_add_epi8(quad.low, low, quad.low, bit), _mm512_mask_add_epi8(quad.high, high, quad.high, bit)};
+    return {_mm512_mask_add_epi8(quad.low, low, quad.low, bit),
+            _mm512_mask_add_epi8(quad.high, high, quad.high, bit)};
 }
 
 inline Quad lookupQuad(const std::int8_t (&table)[16], Quad indices) {
@@ -47,7 +50,8 @@ inline Quad lookupQuad(const std::int8_t (&table)[16], Quad indices) {
 template <std::size_t stride>
 inline __m128 halfQuad(const std::byte* p) {
     std::uint16_t bits[4];
-    for (std::size_t i = 0; i < 4; ++i) std::memcpy(&bits[i], p + i * stride, sizeof(bits[i]));
+    for (std::size_t i = 0; i < 4; ++i)
+        std::memcpy(&bits[i], p + i * stride, sizeof(bits[i]));
     __m128i packed = _mm_cvtsi32_si128(bits[0]);
     packed = _mm_insert_epi16(packed, bits[1], 1);
     packed = _mm_insert_epi16(packed, bits[2], 2);
@@ -92,10 +96,12 @@ struct QuadMXFP4 {
     static constexpr int kOffset = 128;
     static Quad values(const std::byte* p) { return lookupQuad(quant::kDoubledE2m1, nibbleQuad<17>(p + 1)); }
     static __m128 scales(const std::byte* p) {
-        return _mm_setr_ps(Single::scale(p), Single::scale(p + 17), Single::scale(p + 34), Single::scale(p + 51));
+        return _mm_setr_ps(Single::scale(p), Single::scale(p + 17), Single::scale(p + 34),
+                           Single::scale(p + 51));
     }
 };
-/// 32 bytes a block: the halves of the blocks are picked like nibbles, so that one order of activations serves all.
+/// 32 bytes a block: the halves of the blocks are picked like nibbles, so that one order of activations
+/// serves all.
 struct QuadQ8_0 {
     using Single = FormatQ8_0;
     static constexpr int kOffset = 128;
@@ -110,7 +116,8 @@ struct QuadQ8_0 {
 };
 
 template <class Reader, std::size_t tokens>
-inline void multiplyRowQuads(const RowsJob& job, const std::byte* row, std::size_t rowIndex, std::size_t firstToken) {
+inline void multiplyRowQuads(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
+                             std::size_t firstToken) {
     using Single = typename Reader::Single;
     const __m512i spread = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
     Row32<Single, tokens, 1> rest;
@@ -140,7 +147,8 @@ inline void multiplyRowQuads(const RowsJob& job, const std::byte* row, std::size
             if constexpr (Reader::kOffset != 0) {
                 // The sum of four lanes takes the offset off, each lane a quarter of it.
                 const __m512i offsets = _mm512_castsi128_si512(load128(parts.offsets32 + b));
-                integer = _mm512_srai_epi32(_mm512_permutexvar_epi32(spread, offsets), shiftOf(512 / Reader::kOffset));
+                integer = _mm512_srai_epi32(_mm512_permutexvar_epi32(spread, offsets),
+                                            shiftOf(512 / Reader::kOffset));
             }
             integer = _mm512_dpbusd_epi32(integer, quad.low, _mm512_shuffle_i64x2(first, last, 0x88));
             integer = _mm512_dpbusd_epi32(integer, quad.high, _mm512_shuffle_i64x2(first, last, 0xDD));
@@ -152,11 +160,13 @@ inline void multiplyRowQuads(const RowsJob& job, const std::byte* row, std::size
             }
         }
     }
-    for (; b < blocks; ++b) rest.block(row + b * Single::kBytes, b, 0);
+    for (; b < blocks; ++b)
+        rest.block(row + b * Single::kBytes, b, 0);
     LOADER_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) {
         const __m512 total = _mm512_add_ps(sums[t], _mm512_zextps256_ps512(rest.sums[t][0]));
-        emit(job, rowIndex, firstToken + t, sumLanes(_mm512_add_ps(total, _mm512_zextps128_ps512(minima[t]))) + rest.minima[t]);
+        emit(job, rowIndex, firstToken + t,
+             sumLanes(_mm512_add_ps(total, _mm512_zextps128_ps512(minima[t]))) + rest.minima[t]);
     }
 }
 
@@ -203,7 +213,8 @@ struct PairReader<FormatQ6_K> {
     static __m512i values(const std::byte* block, int pair) {
         const int half = pair / 2;
         const __m512i packed = _mm512_loadu_si512(block + half * 64);
-        const __m512i low = _mm512_and_si512(pair % 2 == 0 ? packed : _mm512_srli_epi16(packed, 4), _mm512_set1_epi8(0x0F));
+        const __m512i low =
+            _mm512_and_si512(pair % 2 == 0 ? packed : _mm512_srli_epi16(packed, 4), _mm512_set1_epi8(0x0F));
         const __m512i pairs = twice(block + 128 + half * 32);
         const __m512i high = pair % 2 == 0 ? _mm512_sllv_epi16(pairs, shiftCounts(4, 2))
                                            : _mm512_srlv_epi16(pairs, shiftCounts(0, 2));
@@ -212,7 +223,8 @@ struct PairReader<FormatQ6_K> {
 };
 
 template <class Format, std::size_t tokens>
-inline void multiplyRowPairs(const RowsJob& job, const std::byte* row, std::size_t rowIndex, std::size_t firstToken) {
+inline void multiplyRowPairs(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
+                             std::size_t firstToken) {
     TokenParts parts[tokens];
     __m512 sums[tokens];
     LOADER_UNROLL
@@ -227,34 +239,41 @@ inline void multiplyRowPairs(const RowsJob& job, const std::byte* row, std::size
         const __m512i subScales = _mm512_broadcast_i64x4(head.scales);
         __m512i integers[tokens];
         LOADER_UNROLL
-        for (std::size_t t = 0; t < tokens; ++t) integers[t] = _mm512_setzero_si512();
+        for (std::size_t t = 0; t < tokens; ++t)
+            integers[t] = _mm512_setzero_si512();
         LOADER_UNROLL
         for (int pair = 0; pair < 4; ++pair) {
             const __m512i values = PairReader<Format>::values(data, pair);
             const auto first = static_cast<short>((4 * pair + 1) * 256 + 4 * pair);
-            const __m512i scales = _mm512_shuffle_epi8(subScales, shiftCounts(first, static_cast<short>(first + 0x202)));
+            const __m512i scales =
+                _mm512_shuffle_epi8(subScales, shiftCounts(first, static_cast<short>(first + 0x202)));
             const __m512i sizes = Format::kSigned ? _mm512_abs_epi8(values) : values;
             const __mmask64 negative = Format::kSigned ? _mm512_movepi8_mask(values) : 0;
             LOADER_UNROLL
             for (std::size_t t = 0; t < tokens; ++t) {
-                __m512i x = _mm512_loadu_si512(parts[t].values + b * 256 + static_cast<std::size_t>(pair) * 64);
-                if constexpr (Format::kSigned) x = _mm512_mask_sub_epi8(x, negative, _mm512_setzero_si512(), x);
+                __m512i x =
+                    _mm512_loadu_si512(parts[t].values + b * 256 + static_cast<std::size_t>(pair) * 64);
+                if constexpr (Format::kSigned)
+                    x = _mm512_mask_sub_epi8(x, negative, _mm512_setzero_si512(), x);
                 integers[t] = _mm512_dpwssd_epi32(integers[t], _mm512_maddubs_epi16(sizes, x), scales);
             }
         }
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
             const float x = parts[t].scales[b];
-            sums[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(integers[t]), _mm512_set1_ps(head.scale * x), sums[t]);
+            sums[t] =
+                _mm512_fmadd_ps(_mm512_cvtepi32_ps(integers[t]), _mm512_set1_ps(head.scale * x), sums[t]);
             if constexpr (!Format::kSigned) {
-                const __m256i off = _mm256_madd_epi16(head.corrections, load256(parts[t].evenOddSums + b * 16));
+                const __m256i off =
+                    _mm256_madd_epi16(head.corrections, load256(parts[t].evenOddSums + b * 16));
                 const __m512 wide = _mm512_zextps256_ps512(_mm256_cvtepi32_ps(off));
                 sums[t] = _mm512_fnmadd_ps(wide, _mm512_set1_ps(head.correctionScale * x), sums[t]);
             }
         }
     }
     LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) emit(job, rowIndex, firstToken + t, sumLanes(sums[t]));
+    for (std::size_t t = 0; t < tokens; ++t)
+        emit(job, rowIndex, firstToken + t, sumLanes(sums[t]));
 }
 
 template <class Reader, std::size_t tokens>
@@ -292,3 +311,19 @@ template <std::size_t tokens>
 struct RowOf256<FormatQ6_K, tokens> : RowOfPairs<FormatQ6_K, tokens> {};
 template <std::size_t tokens>
 struct RowOf256<FormatIQ4_XS, tokens> : RowOfPairs<FormatIQ4_XS, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatIQ2_XXS, tokens> : RowOfPairs<FormatIQ2_XXS, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatIQ2_XS, tokens> : RowOfPairs<FormatIQ2_XS, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatIQ2_S, tokens> : RowOfPairs<FormatIQ2_S, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatIQ3_XXS, tokens> : RowOfPairs<FormatIQ3_XXS, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatIQ3_S, tokens> : RowOfPairs<FormatIQ3_S, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatIQ1_S, tokens> : RowOfPairs<FormatIQ1_S, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatIQ1_M, tokens> : RowOfPairs<FormatIQ1_M, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatTQ2_0, tokens> : RowOfPairs<FormatTQ2_0, tokens> {};

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Register tile of the AVX-512 tier: 32 rows by up to six tokens. Integer and float sums both live in registers; 24 of the 32
-// hold sums, so that each step needs only two loads of weights and one dword broadcast per token.
+// Register tile of the AVX-512 tier: 32 rows by up to six tokens. Integer and float sums both live in
+// registers; 24 of the 32 hold sums, so that each step needs only two loads of weights and one dword
+// broadcast per token.
 
 inline constexpr std::size_t kIntTileTokens = 6;
 
-/// Panels hold quant + 128, which one offset per token undoes; types with a minimum keep their unsigned quants.
+/// Panels hold quant + 128, which one offset per token undoes; types with a minimum keep their unsigned
+/// quants.
 template <class Format>
 inline __m256i panelValues(__m256i values) {
     if constexpr (Format::kMinimum) return values;
@@ -19,12 +21,15 @@ struct Tile512 {
     const std::byte* records[tokens];
 
     inline void open(const ActivationView& activation, std::size_t firstToken) {
-        for (std::size_t t = 0; t < tokens; ++t) records[t] = activation.token(firstToken + t);
+        for (std::size_t t = 0; t < tokens; ++t)
+            records[t] = activation.token(firstToken + t);
     }
     inline __m512i word(std::size_t t, std::size_t byteOffset) const {
         return _mm512_set1_epi32(loadWord(records[t] + byteOffset));
     }
-    inline __m512 number(std::size_t t, std::size_t byteOffset) const { return _mm512_castsi512_ps(word(t, byteOffset)); }
+    inline __m512 number(std::size_t t, std::size_t byteOffset) const {
+        return _mm512_castsi512_ps(word(t, byteOffset));
+    }
 };
 
 inline __m512i load512(const void* p) {
@@ -33,8 +38,8 @@ inline __m512i load512(const void* p) {
 
 /// Adds `steps` × 4 columns to the integer sums.
 template <std::size_t steps, std::size_t tokens>
-inline void addSteps(const Tile512<tokens>& tile, const std::uint8_t* values, std::size_t column, __m512i (&low)[tokens],
-                     __m512i (&high)[tokens]) {
+inline void addSteps(const Tile512<tokens>& tile, const std::uint8_t* values, std::size_t column,
+                     __m512i (&low)[tokens], __m512i (&high)[tokens]) {
     LOADER_UNROLL
     for (std::size_t k = 0; k < steps; ++k) {
         const __m512i first = load512(values + k * kPanelRows * 4);
@@ -49,22 +54,25 @@ inline void addSteps(const Tile512<tokens>& tile, const std::uint8_t* values, st
 }
 
 template <class Format, std::size_t tokens>
-void sweep32(const IntPanel& panel, const PanelRange& range, const ActivationView& activation, std::size_t firstToken,
-             float* out) {
+void sweep32(const IntPanel& panel, const PanelRange& range, const ActivationView& activation,
+             std::size_t firstToken, float* out) {
     Tile512<tokens> tile;
     tile.open(activation, firstToken);
     __m512 low[tokens], high[tokens];
     LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) low[t] = high[t] = _mm512_setzero_ps();
+    for (std::size_t t = 0; t < tokens; ++t)
+        low[t] = high[t] = _mm512_setzero_ps();
     for (std::size_t b = 0; b < range.columns / 32; ++b) {
         const std::size_t place = (range.firstColumn / 32 + b) * 4;
         __m512i lowWords[tokens], highWords[tokens];
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
-            lowWords[t] = Format::kMinimum ? _mm512_setzero_si512() : tile.word(t, activation.layout.offsets32 + place);
+            lowWords[t] =
+                Format::kMinimum ? _mm512_setzero_si512() : tile.word(t, activation.layout.offsets32 + place);
             highWords[t] = lowWords[t];
         }
-        addSteps<8, tokens>(tile, panel.values + b * 32 * kPanelRows, range.firstColumn + b * 32, lowWords, highWords);
+        addSteps<8, tokens>(tile, panel.values + b * 32 * kPanelRows, range.firstColumn + b * 32, lowWords,
+                            highWords);
         const __m512 lowScale = _mm512_load_ps(panel.scales + b * kPanelRows);
         const __m512 highScale = _mm512_load_ps(panel.scales + b * kPanelRows + 16);
         LOADER_UNROLL
@@ -92,8 +100,8 @@ void sweep32(const IntPanel& panel, const PanelRange& range, const ActivationVie
 }
 
 template <class Format, std::size_t tokens>
-void sweep256(const IntPanel& panel, const PanelRange& range, const ActivationView& activation, std::size_t firstToken,
-              float* out) {
+void sweep256(const IntPanel& panel, const PanelRange& range, const ActivationView& activation,
+              std::size_t firstToken, float* out) {
     constexpr std::size_t kFold = Format::kPer16 ? 16 : 32;
     const std::size_t offsets = Format::kPer16 ? activation.layout.offsets16 : activation.layout.offsets32;
     Tile512<tokens> tile;
@@ -102,7 +110,8 @@ void sweep256(const IntPanel& panel, const PanelRange& range, const ActivationVi
     for (std::size_t b = 0; b < range.columns / 256; ++b) {
         __m512 low[tokens], high[tokens];
         LOADER_UNROLL
-        for (std::size_t t = 0; t < tokens; ++t) low[t] = high[t] = _mm512_setzero_ps();
+        for (std::size_t t = 0; t < tokens; ++t)
+            low[t] = high[t] = _mm512_setzero_ps();
         for (std::size_t column = b * 256; column < b * 256 + 256; column += kFold) {
             const std::size_t place = offsets + (range.firstColumn + column) / kFold * 4;
             const float* scales = panel.scales + column / kFold * kPanelRows;
@@ -112,8 +121,8 @@ void sweep256(const IntPanel& panel, const PanelRange& range, const ActivationVi
                 lowWords[t] = Format::kMinimum ? _mm512_setzero_si512() : tile.word(t, place);
                 highWords[t] = lowWords[t];
             }
-            addSteps<kFold / 4, tokens>(tile, panel.values + column * kPanelRows, range.firstColumn + column, lowWords,
-                                        highWords);
+            addSteps<kFold / 4, tokens>(tile, panel.values + column * kPanelRows, range.firstColumn + column,
+                                        lowWords, highWords);
             const __m512 lowScale = _mm512_load_ps(scales);
             const __m512 highScale = _mm512_load_ps(scales + 16);
             LOADER_UNROLL
@@ -148,12 +157,22 @@ using IntSweep = void (*)(const IntPanel&, const PanelRange&, const ActivationVi
 
 template <class Format>
 struct Tile32 {
-    static constexpr IntSweep kSweeps[] = {nullptr,           sweep32<Format, 1>, sweep32<Format, 2>, sweep32<Format, 3>,
-                                           sweep32<Format, 4>, sweep32<Format, 5>, sweep32<Format, 6>};
+    static constexpr IntSweep kSweeps[] = {nullptr,
+                                           sweep32<Format, 1>,
+                                           sweep32<Format, 2>,
+                                           sweep32<Format, 3>,
+                                           sweep32<Format, 4>,
+                                           sweep32<Format, 5>,
+                                           sweep32<Format, 6>};
 };
 
 template <class Format>
 struct Tile256 {
-    static constexpr IntSweep kSweeps[] = {nullptr,            sweep256<Format, 1>, sweep256<Format, 2>, sweep256<Format, 3>,
-                                           sweep256<Format, 4>, sweep256<Format, 5>, sweep256<Format, 6>};
+    static constexpr IntSweep kSweeps[] = {nullptr,
+                                           sweep256<Format, 1>,
+                                           sweep256<Format, 2>,
+                                           sweep256<Format, 3>,
+                                           sweep256<Format, 4>,
+                                           sweep256<Format, 5>,
+                                           sweep256<Format, 6>};
 };

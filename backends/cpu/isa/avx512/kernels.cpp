@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Kernels of the AVX-512 tier. The target region opens after the last header, so that no shared inline function is compiled for
-// it; everything but the table has internal linkage, and nothing needs a dynamic initialiser.
+// Kernels of the AVX-512 tier. The target region opens after the last header, so that no shared inline
+// function is compiled for it; everything but the table has internal linkage, and nothing needs a dynamic
+// initialiser.
 
 #include <immintrin.h>
 
@@ -20,7 +21,9 @@
 #include "core/engine/quant/dequantize.h"
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))), apply_to = function)
+#pragma clang attribute push(                                                               \
+    __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni"))), \
+    apply_to = function)
 #elif defined(__GNUC__)
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
@@ -29,7 +32,8 @@
 namespace loader::cpu::isa_avx512 {
 namespace {
 
-// clang-format off: the order matters
+// The order matters.
+// clang-format off
 #include "backends/cpu/isa/avx512/vec.inl"
 #include "backends/cpu/kernels/vector_ops.inl"
 #include "backends/cpu/kernels/quantize.inl"
@@ -37,6 +41,7 @@ namespace {
 #include "backends/cpu/kernels/float_panel.inl"
 #include "backends/cpu/isa/avx2/formats32.inl"
 #include "backends/cpu/isa/avx2/formats256.inl"
+#include "backends/cpu/isa/avx2/formats_grid.inl"
 #include "backends/cpu/isa/avx512/int_dot.inl"
 #include "backends/cpu/isa/avx2/int_rows.inl"
 #include "backends/cpu/isa/avx512/int_rows_wide.inl"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Vector vocabulary of the AVX-512 tier: sixteen float lanes. See isa/baseline/vec.inl for what each name means.
+// Vector vocabulary of the AVX-512 tier: sixteen float lanes. See isa/baseline/vec.inl for what each name
+// means.
 
 inline constexpr std::size_t kLanes = 16;
 
@@ -86,7 +87,8 @@ inline void storeInt8(std::int8_t* p, Floats x) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x.v)));
 }
 inline void storeHalf(void* p, Floats x) {
-    _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    _mm256_storeu_si256(static_cast<__m256i*>(p),
+                        _mm512_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 inline float sumOf(Floats x) {
     return _mm512_reduce_add_ps(x.v);

@@ -18,7 +18,8 @@
 namespace loader::cpu::isa_baseline {
 namespace {
 
-// clang-format off: the order matters
+// The order matters.
+// clang-format off
 #include "backends/cpu/isa/baseline/vec.inl"
 #include "backends/cpu/kernels/vector_ops.inl"
 #include "backends/cpu/kernels/quantize.inl"

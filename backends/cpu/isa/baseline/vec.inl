@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Vector vocabulary of the baseline tier: four lanes in plain code, which every compiler turns into the registers it has.
-// Included once, inside the tier's namespace; the other tiers offer the same names.
+// Vector vocabulary of the baseline tier: four lanes in plain code, which every compiler turns into the
+// registers it has. Included once, inside the tier's namespace; the other tiers offer the same names.
 
 inline constexpr std::size_t kLanes = 4;
 
@@ -34,9 +34,10 @@ inline void storePart(float* p, Floats x, std::size_t count) {
     std::memcpy(p, &x, count * sizeof(float));
 }
 
-#define LOADER_LANES(expression)                                     \
-    Floats r;                                                        \
-    for (std::size_t i = 0; i < kLanes; ++i) r.lane[i] = expression; \
+#define LOADER_LANES(expression)             \
+    Floats r;                                \
+    for (std::size_t i = 0; i < kLanes; ++i) \
+        r.lane[i] = expression;              \
     return r
 
 inline Floats add(Floats a, Floats b) {
@@ -76,7 +77,8 @@ inline Floats roundNearest(Floats x) {
 /// 2^x for an integer x from -126 to 127.
 inline Floats powerOfTwo(Floats x) {
     // What is no number must not be converted; the caller's product stays no number by its other factor.
-    LOADER_LANES(std::bit_cast<float>((static_cast<std::int32_t>(x.lane[i] == x.lane[i] ? x.lane[i] : 0.0f) + 127) << 23));
+    LOADER_LANES(std::bit_cast<float>(
+        (static_cast<std::int32_t>(x.lane[i] == x.lane[i] ? x.lane[i] : 0.0f) + 127) << 23));
 }
 inline Floats loadHalf(const void* p) {
     std::uint16_t bits[kLanes];
@@ -105,11 +107,13 @@ inline Floats loadInt8(const void* p) {
 }
 /// Stores kLanes integers from -127 to 127.
 inline void storeInt8(std::int8_t* p, Floats x) {
-    for (std::size_t i = 0; i < kLanes; ++i) p[i] = static_cast<std::int8_t>(x.lane[i]);
+    for (std::size_t i = 0; i < kLanes; ++i)
+        p[i] = static_cast<std::int8_t>(x.lane[i]);
 }
 inline void storeHalf(void* p, Floats x) {
     std::uint16_t bits[kLanes];
-    for (std::size_t i = 0; i < kLanes; ++i) bits[i] = loader::floatToHalf(x.lane[i]);
+    for (std::size_t i = 0; i < kLanes; ++i)
+        bits[i] = loader::floatToHalf(x.lane[i]);
     std::memcpy(p, bits, sizeof(bits));
 }
 inline float sumOf(Floats x) {
@@ -117,17 +121,20 @@ inline float sumOf(Floats x) {
 }
 inline float maximumOf(Floats x) {
     float r = x.lane[0];
-    for (std::size_t i = 1; i < kLanes; ++i) r = r > x.lane[i] ? r : x.lane[i];
+    for (std::size_t i = 1; i < kLanes; ++i)
+        r = r > x.lane[i] ? r : x.lane[i];
     return r;
 }
 inline double sumOfDouble(Floats x) {
     double r = 0;
-    for (std::size_t i = 0; i < kLanes; ++i) r += static_cast<double>(x.lane[i]);
+    for (std::size_t i = 0; i < kLanes; ++i)
+        r += static_cast<double>(x.lane[i]);
     return r;
 }
 inline double sumOfSquaresDouble(Floats x) {
     double r = 0;
-    for (std::size_t i = 0; i < kLanes; ++i) r += static_cast<double>(x.lane[i]) * static_cast<double>(x.lane[i]);
+    for (std::size_t i = 0; i < kLanes; ++i)
+        r += static_cast<double>(x.lane[i]) * static_cast<double>(x.lane[i]);
     return r;
 }
 /// Exact decoding of a half precision scale.
@@ -139,7 +146,8 @@ inline float halfScale(const void* p) {
 /// Transposes 8 rows of 8 floats; `step` is the distance of the output rows.
 inline void transpose8x8(const float* const rows[8], std::size_t offset, float* out, std::size_t step) {
     for (std::size_t k = 0; k < 8; ++k) {
-        for (std::size_t r = 0; r < 8; ++r) out[k * step + r] = rows[r][offset + k];
+        for (std::size_t r = 0; r < 8; ++r)
+            out[k * step + r] = rows[r][offset + k];
     }
 }
 #undef LOADER_LANES
