@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// What this machine can do at best: memory read bandwidth, 8-bit integer and 32-bit float throughput, measured by
-// kernels that share nothing with any back end. Speeds of models are judged against these.
+// What this machine can do at best: memory read bandwidth, 8-bit integer and 32-bit float throughput,
+// measured by kernels that share nothing with any back end. Speeds of models are judged against these.
 #pragma once
 
 #include <cstdint>

@@ -45,8 +45,8 @@ struct Generator::Run {
     std::vector<backend::TokenBias> bias;
     std::vector<sampling::Candidate> candidates;
     Clock::time_point start = Clock::now();
-    Clock::time_point firstToken;
-    Clock::time_point lastToken;
+    Clock::time_point firstToken{};
+    Clock::time_point lastToken{};
     Clock::time_point lastCheck = Clock::now();
     std::size_t picked = 0;
     bool unwanted = false;

@@ -9,7 +9,8 @@ namespace loader::host {
 namespace {
 
 bool isFloat(quant::TensorType type) {
-    return type == quant::TensorType::F32 || type == quant::TensorType::F16 || type == quant::TensorType::BF16;
+    return type == quant::TensorType::F32 || type == quant::TensorType::F16 ||
+           type == quant::TensorType::BF16;
 }
 
 /// The part of an operation's weights that one token needs.
@@ -46,12 +47,11 @@ ModelWork workOf(const graph::Program& program) {
             const double part = usedPart(op);
             for (const graph::TensorId id : graph::weightUse(op, program)) {
                 const graph::WeightRef& weight = program.weights[id];
-                bytes += looksUp ? static_cast<double>(weight.rowBytes)
-                                 : part * static_cast<double>(weight.bytes);
+                bytes +=
+                    looksUp ? static_cast<double>(weight.rowBytes) : part * static_cast<double>(weight.bytes);
                 const bool isMatrix = !looksUp && weight.rows * weight.slices > 1;
                 if (!isMatrix) continue;
-                const double count =
-                    part * static_cast<double>(weight.columns * weight.rows * weight.slices);
+                const double count = part * static_cast<double>(weight.columns * weight.rows * weight.slices);
                 if (isHead) work.headMacs += static_cast<std::uint64_t>(count);
                 if (!isHead) macs += count;
                 if (!isFloat(weight.type)) quantisedMacs += isHead ? 0.0 : count;

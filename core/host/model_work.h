@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// How much a model has to read and compute for a token, counted from its program: what speeds are divided by to
-// see which part of a machine's ceiling they reach.
+// How much a model has to read and compute for a token, counted from its program: what speeds are divided by
+// to see which part of a machine's ceiling they reach.
 #pragma once
 
 #include <cstdint>
