@@ -140,6 +140,7 @@ Result<std::string> readStandardInput(std::size_t most) {
         text.append(buffer, got);
         if (text.size() > most) return tooLong(most);
         if (got == sizeof buffer) continue;
+        if (std::ferror(stdin) && errno == EINTR) return Error(Errc::X002);
         if (std::ferror(stdin)) return Error(Errc::F805, {std::strerror(errno)}, "standard input");
         return text;
     }

@@ -99,6 +99,9 @@ Status ModelWeights::copy(const gguf::ModelFile& file, const graph::Program& pro
                           backend::Progress* progress, CancelToken cancel) {
     for (const graph::WeightRef& reference : program.weights)
         m_totalBytes += file.tensors()[reference.fileTensor].bytes;
+    const auto available = availableMemory();
+    if (available && m_totalBytes > available->bytes)
+        return Error(Errc::R901, {sizeText(m_totalBytes)}, available->source);
     const bool foreign = file.byteOrder() != gguf::kHostOrder;
     for (const graph::WeightRef& reference : program.weights) {
         const gguf::TensorInfo& tensor = file.tensors()[reference.fileTensor];

@@ -20,11 +20,14 @@ constexpr std::int32_t kUnknown = 2;
 constexpr std::int32_t kControl = 3;
 constexpr std::int32_t kByte = 6;
 
-/// About normally distributed.
+/// About normally distributed: a sum of four uniform numbers from one draw.
 float randomFloat(std::uint64_t seed, std::uint64_t index, float size) {
+    const auto words = philox4x32(
+        {static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32U), 0U, 0U},
+        {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U)});
     double sum = 0.0;
-    for (std::uint32_t draw = 0; draw < 4; ++draw)
-        sum += uniformAt(seed, 0, index, draw);
+    for (const std::uint32_t word : words)
+        sum += static_cast<double>(word) * 0x1.0p-32;
     return static_cast<float>((sum - 2.0) * 1.7) * size;
 }
 

@@ -151,7 +151,7 @@ class Files(CliTest):
 
     def test_truncated_while_it_answers(self):
         copy = self.path("cut.gguf")
-        self.make("cut.gguf", "layers=24", "feed_forward=2048", "context=4096")
+        self.make("cut.gguf", "layers=8", "feed_forward=1024", "context=4096")
         child = subprocess.Popen([GGUF, "run", copy, "-p", "the", "-t", "1", "--ignore-eos", "--temperature", "1",
                                   "-n", "4000", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         child.stdout.readline()
