@@ -97,7 +97,9 @@ void addEntries(Words& words, Input& input, int kind) {
             const std::string& left = words.tokens[static_cast<unsigned char>(text[0]) % words.tokens.size()];
             const std::string& right =
                 words.tokens[static_cast<unsigned char>(text[1]) % words.tokens.size()];
-            words.merges.push_back(left + " " + right);
+            std::string rule = left;
+            rule.append(" ").append(right);
+            words.merges.push_back(std::move(rule));
             words.add(left + right, 1 + (type & 7));
             continue;
         }

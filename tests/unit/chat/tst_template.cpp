@@ -79,7 +79,7 @@ void operator delete(void* memory, std::size_t) noexcept {
 class TestTemplate : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void init() { m_timer.start(); }
     /// Every case of this file ends soon: the budget is a second for each rendering.
     void cleanup() { QVERIFY(m_timer.elapsed() < 100000); }

@@ -102,7 +102,7 @@ bool isExpectedError(std::string_view reference, Errc code) {
 class TestTemplateGolden : public QObject {
     Q_OBJECT
 
-private slots:
+private Q_SLOTS:
     void ownCases_data();
     void ownCases();
     void realTemplates_data();

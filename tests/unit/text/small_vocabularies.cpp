@@ -9,11 +9,11 @@
 
 namespace loader::test {
 
-text::TokenId SmallVocabulary::add(const std::string& text, float score, std::int32_t type) {
+TokenId SmallVocabulary::add(const std::string& text, float score, std::int32_t type) {
     tokens.push_back(text);
     if (scores) scores->push_back(score);
     if (types) types->push_back(type);
-    return static_cast<text::TokenId>(tokens.size() - 1);
+    return static_cast<TokenId>(tokens.size() - 1);
 }
 
 Result<std::shared_ptr<const text::Vocabulary>> SmallVocabulary::build() const {
@@ -75,7 +75,7 @@ SmallVocabulary smallBytePair() {
         v.merges->push_back(rule);
         v.add(joined);
     }
-    const text::TokenId end = v.add("<|end|>", 0, 3);
+    const TokenId end = v.add("<|end|>", 0, 3);
     v.special.bos = end;
     v.special.eos = end;
     return v;

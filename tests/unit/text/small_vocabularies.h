@@ -27,7 +27,7 @@ struct SmallVocabulary {
     std::optional<bool> addSpacePrefix;
 
     /// Appends a token and gives its id.
-    text::TokenId add(const std::string& text, float score = 0, std::int32_t type = 1);
+    TokenId add(const std::string& text, float score = 0, std::int32_t type = 1);
     Result<std::shared_ptr<const text::Vocabulary>> build() const;
 };
 
