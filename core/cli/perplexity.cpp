@@ -116,7 +116,7 @@ Result<int> perplexityCommand(Context& context) {
     ProgressLine progress("Perplexity");
     for (std::size_t i = 0; i < chunks; ++i) {
         const std::span<TokenId> chunk = std::span(ids).subspan(i * length, length);
-        if (bos && words->vocabulary->addBos()) chunk.front() = *bos;
+        if (bos) chunk.front() = *bos;
         LOADER_CHECK(scorer.score(chunk));
         char running[48];
         std::snprintf(running, sizeof running, "  %.4f", scorer.perplexity());

@@ -22,9 +22,9 @@ constexpr std::int32_t kByte = 6;
 
 /// About normally distributed: a sum of four uniform numbers from one draw.
 float randomFloat(std::uint64_t seed, std::uint64_t index, float size) {
-    const auto words = philox4x32(
-        {static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32U), 0U, 0U},
-        {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U)});
+    const auto words =
+        philox4x32({static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32U), 0U, 0U},
+                   {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U)});
     double sum = 0.0;
     for (const std::uint32_t word : words)
         sum += static_cast<double>(word) * 0x1.0p-32;
