@@ -2,9 +2,10 @@
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
 // gguf perplexity: llama.cpp's rule, so that figures can be compared. The text is encoded without beginning
-// and end tokens and cut into chunks of N tokens that follow each other; a rest is left out. Where the model
-// wants a beginning token, it replaces the first token of each chunk. Scored are the predictions at the
-// positions N/2 to N-2 of each chunk.
+// and end tokens and cut into chunks of N tokens that follow each other; a rest is left out. The
+// beginning token, where the vocabulary has one, replaces the first token of each chunk, also where the file
+// does not add it to texts: some models know no text without it. Scored are the predictions at the positions
+// N/2 to N-2 of each chunk.
 
 #include <algorithm>
 #include <cmath>
