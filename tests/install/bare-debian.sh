@@ -53,7 +53,7 @@ if [[ ${BARE_DEBIAN_INSIDE:-} != yes ]]; then
     options=(--root "$root" --cores "$cores")
     [[ $until_step == packages ]] && options+=(--packages-only)
     [[ $until_step == run ]] && options+=(--run-only)
-    BARE_DEBIAN_INSIDE=yes unshare --mount --propagation private "$0" "${options[@]}" || status=$?
+    BARE_DEBIAN_INSIDE=yes unshare --mount --propagation private "$repository/tests/install/bare-debian.sh" "${options[@]}" || status=$?
     if [[ $keep == yes ]]; then
         echo "bare-debian: the chroot is kept in $root" >&2
     else
