@@ -3,11 +3,14 @@
 #
 # Measurements and the comparison with llama.cpp; neither is part of `./dev test`. Sourced by ../../dev.
 
-# run_scripts FOLDER [options…]: every executable `run*` of the folder, in order; fails if one does.
+# run_scripts FOLDER [options…]: the folder's `run`, or without one each executable script in order; fails if one does.
 run_scripts() {
-    local folder=$1 script status=0 found=no
+    local folder=$1 script status=0
     shift
-    for script in "$folder"/run*; do
+    local scripts=("$folder/run")
+    [[ -x $folder/run ]] || scripts=("$folder"/*.py "$folder"/*.sh)
+    local found=no
+    for script in "${scripts[@]}"; do
         [[ -f $script && -x $script ]] || continue
         found=yes
         say "dev: $script"
