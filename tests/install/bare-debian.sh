@@ -21,7 +21,7 @@ END
 suite=bookworm
 root=''
 keep=no
-until_step=test
+until_step="test"
 cores=2
 while [[ $# -gt 0 ]]; do
     case $1 in

@@ -21,6 +21,8 @@ Count = collections.namedtuple("Count", "passed failed skipped")
 _QT_LINE = re.compile(r"^(PASS|XFAIL|FAIL!|XPASS|SKIP|BPASS|BFAIL|BXPASS|BXFAIL|QFATAL)\s*: (.*)$", re.M)
 _QT_FRAME = re.compile(r"::(?:initTestCase|cleanupTestCase)\(\)\s*$")
 _QT_TOTALS = re.compile(r"^Totals: (\d+) passed, (\d+) failed, (\d+) skipped, (\d+) blacklisted", re.M)
+# A test may print bytes that XML cannot hold, as themselves or as references.
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|&#(?:x0*(?:[0-8bcefBCEF]|1[0-9a-fA-F])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));")
 _UNITTEST = re.compile(r"^Ran (\d+) tests? in ", re.M)
 _UNITTEST_VERDICT = re.compile(r"^(?:OK|FAILED)(?: \((.*)\))?\s*$", re.M)
 
@@ -72,7 +74,7 @@ def count_case(status, output):
 
 def count_junit(text):
     """(name, Count, why) of every test in a JUnit file of CTest."""
-    for case in ElementTree.fromstring(text).iter("testcase"):
+    for case in ElementTree.fromstring(_NOT_XML.sub("?", text)).iter("testcase"):
         status = case.get("status", "run")
         output = case.findtext("system-out") or ""
         skipped = case.find("skipped")
@@ -97,7 +99,10 @@ def main(folder):
     for path in sorted(glob.glob(os.path.join(folder, "*.xml"))):
         stage = os.path.splitext(os.path.basename(path))[0]
         with open(path, encoding="utf-8", errors="replace") as file:
-            cases = list(count_junit(file.read()))
+            try:
+                cases = list(count_junit(file.read()))
+            except ElementTree.ParseError as problem:
+                cases = [(f"the results cannot be read: {problem}", Count(0, 1, 0), "")]
         if not cases:
             cases = [("no test was run", Count(0, 1, 0), "")]
         for name, count, output in cases:

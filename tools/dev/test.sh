@@ -37,7 +37,7 @@ short_tests() {
     run_ctest dev dev "$@"
     [[ $# -eq 0 ]] || return 0
     if ((SECONDS > sanitizer_stage_until_s)); then
-        say 'dev: no time left for the ASan+UBSan stage; `./dev test --long` runs it.'
+        say 'dev: no time left for the ASan+UBSan stage; the long tests run it.'
         note_stage 'hostile input under ASan+UBSan' skipped
     elif try_build asan hostile_tests; then
         run_ctest asan asan --label-regex '^hostile$'

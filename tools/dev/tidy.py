@@ -125,7 +125,8 @@ def main():
     def look(path):
         mark = os.path.join(clean_folder, fingerprint(version, commands[path], closure.of(path)))
         if os.path.exists(mark):
-            return path, "unchanged", "", 0.0
+            with open(mark, encoding="utf-8") as file:
+                return path, "warnings", file.read(), 0.0
         started = time.monotonic()
         try:
             result = subprocess.run(["clang-tidy", "--quiet", "-p", database, path], cwd=ROOT, text=True,
@@ -134,10 +135,9 @@ def main():
             return path, "too slow", f"clang-tidy took more than {options.seconds} s", float(options.seconds)
         text = without_noise(result.stdout)
         if result.returncode == 0:
-            # Only a file without even a warning is remembered: warnings should be seen every time.
-            if "warning:" not in text:
-                open(mark, "w", encoding="utf-8").close()
-            return path, "clean", text, time.monotonic() - started
+            with open(mark, "w", encoding="utf-8") as file:
+                file.write(text)
+            return path, "warnings", text, time.monotonic() - started
         return path, "findings", text, time.monotonic() - started
 
     bad, seen, seconds = [], set(), 0.0

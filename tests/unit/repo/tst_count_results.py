@@ -80,6 +80,11 @@ class CountResults(unittest.TestCase):
         files = {"dev.xml": junit(("b", "run", "", "")), "stages.txt": "stage build of asan failed\n"}
         self.assertEqual((1, "1 passed, 1 failed, 0 skipped"), self.run_main(files))
 
+    def test_unreadable_output_does_not_hide_results(self):
+        files = {"dev.xml": junit(("a", "run", "", "\x01\x1b[0m&#x1b;&#8;&#10;" + QT + QT_TOTALS))}
+        self.assertEqual((0, "2 passed, 0 failed, 1 skipped"), self.run_main(files))
+        self.assertEqual((1, "0 passed, 1 failed, 0 skipped"), self.run_main({"dev.xml": "<testsuite><testcase"}))
+
     def test_no_tests_is_a_failure(self):
         self.assertEqual((1, "0 passed, 1 failed, 0 skipped"), self.run_main({}))
         self.assertEqual((1, "0 passed, 1 failed, 0 skipped"), self.run_main({"dev.xml": junit()}))
