@@ -173,7 +173,7 @@ Result<Value> defaultFilter(Runtime& runtime, const Value& value, const Argument
 /// The indent of json.dumps: a number of blanks, or a text.
 Status readIndent(Runtime& runtime, const Value& value, JsonStyle& style) {
     if (value.is(Kind::None)) return {};
-    style.itemSeparator = ",";
+    style.itemSeparator.assign(1, ',');  // a literal trips a false warning of one compiler
     if (value.is(Kind::String)) {
         style.indent = value.bytes();
         return {};

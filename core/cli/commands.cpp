@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+
+#include "core/cli/commands.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/cli/context.h"
+
+namespace loader::cli {
+namespace {
+
+constexpr std::array kRun = {
+    OptionSpec{"prompt", 'p', "TEXT", "The prompt (default: standard input)"},
+    OptionSpec{"chat", 0, {}, "Take the prompt as a message and use the model's chat template"},
+    OptionSpec{"no-bos", 0, {}, "Add no beginning and end tokens to raw text"},
+    OptionSpec{"no-special", 0, {}, "Take the texts of special tokens in raw text as text"},
+};
+constexpr std::array kInspect = {
+    OptionSpec{"tensors", 0, {}, "List the tensors"},
+    OptionSpec{"program", 0, {}, "Print the program that back ends run"},
+    OptionSpec{"metadata", 0, "KEY", "Print this metadata value in full"},
+    OptionSpec{"architecture", 0, "NAME", "Take the model for this architecture"},
+};
+constexpr std::array kTokenize = {
+    OptionSpec{"no-bos", 0, {}, "Add no beginning and end tokens"},
+    OptionSpec{"no-special", 0, {}, "Take the texts of special tokens as text"},
+};
+constexpr std::array kDetokenize = {
+    OptionSpec{"special", 0, {}, "Show the texts of control tokens"},
+};
+constexpr std::array kTemplate = {
+    OptionSpec{"messages", 0, "FILE", "Messages: a JSON list, or an object with messages and variables"},
+    OptionSpec{"tools", 0, "FILE", "Tools: a JSON list"},
+    OptionSpec{"no-generation-prompt", 0, {}, "Do not ask for an answer"},
+    OptionSpec{"now", 0, "TIME", "The time for strftime_now, as 2024-07-26T14:30"},
+};
+constexpr std::array kLogits = {
+    OptionSpec{"prompt", 'p', "TEXT", "The prompt (default: standard input)"},
+    OptionSpec{"out", 'o', "FILE", "Where the numbers go: little-endian float32"},
+    OptionSpec{"no-bos", 0, {}, "Add no beginning and end tokens"},
+};
+constexpr std::array kPerplexity = {
+    OptionSpec{"file", 'f', "FILE", "The text"},
+    OptionSpec{"chunks", 0, "K", "Only the first K chunks"},
+};
+constexpr std::array kBench = {
+    OptionSpec{"prompt", 'p', "N", "Tokens of the prompt; 0 leaves it out (default: 512)"},
+    OptionSpec{"generate", 'n', "N", "Tokens to generate; 0 leaves it out (default: 64)"},
+    OptionSpec{"depth", 'd', "N", "Tokens in the cache before generation starts (default: 0)"},
+    OptionSpec{"repetitions", 'r', "N", "Measurements of each (default: 5)"},
+    OptionSpec{"no-kv-cache", 0, {}, "Compute everything again for every token"},
+    OptionSpec{"first-token-probe",
+               0,
+               {},
+               "Print the first token of a 128-token prompt and end (used by bench itself)"},
+};
+
+using Groups = std::vector<std::span<const OptionSpec>>;
+
+const std::vector<CommandSpec>& table() {
+    static const std::vector<CommandSpec> commands = {
+        {"run", "Answer one prompt", "MODEL [-p TEXT]", 1, 1,
+         Groups{kRun, kGenerationOptions, kLoadOptions, kCommonOptions}, runCommand},
+        {"chat", "Talk with a model", "MODEL", 1, 1, Groups{kGenerationOptions, kLoadOptions, kCommonOptions},
+         chatCommand},
+        {"inspect", "Show what a model file holds", "MODEL", 1, 1, Groups{kInspect, kCommonOptions},
+         inspectCommand},
+        {"tokenize", "Turn standard input into token ids", "MODEL", 1, 1, Groups{kTokenize, kCommonOptions},
+         tokenizeCommand},
+        {"detokenize", "Turn token ids into text", "MODEL ID...", 1, 1'000'000,
+         Groups{kDetokenize, kCommonOptions}, detokenizeCommand},
+        {"template", "Render a chat template", "MODEL_OR_JINJA --messages FILE", 1, 1,
+         Groups{kTemplate, kCommonOptions}, templateCommand},
+        {"logits", "Write the scores of the next token", "MODEL -p TEXT --out FILE", 1, 1,
+         Groups{kLogits, kLoadOptions, kCommonOptions}, logitsCommand},
+        {"perplexity", "Measure how well a model predicts a text", "MODEL -f FILE -c N", 1, 1,
+         Groups{kPerplexity, kLoadOptions, kCommonOptions}, perplexityCommand},
+        {"bench", "Measure speed against this machine's limits", "MODEL", 1, 1,
+         Groups{kBench, kLoadOptions, kCommonOptions}, benchCommand},
+        {"models", "List the models of the library", "", 0, 0, Groups{kCommonOptions}, modelsCommand},
+        {"backends", "List back ends and devices", "", 0, 0, Groups{kCommonOptions}, backendsCommand},
+        {"estimate", "Tell what a model needs", "MODEL", 0, 1000, Groups{kCommonOptions}, nullptr},
+        {"hardware", "Show what this machine has", "", 0, 1000, Groups{kCommonOptions}, nullptr},
+        {"recommend", "Suggest models for this machine", "", 0, 1000, Groups{kCommonOptions}, nullptr},
+        {"config", "Show or change the configuration", "", 0, 1000, Groups{kCommonOptions}, nullptr},
+        {"migrate", "Take over settings of an older version", "", 0, 1000, Groups{kCommonOptions}, nullptr},
+        {"import", "Take over settings of another program", "", 0, 1000, Groups{kCommonOptions}, nullptr},
+        {"rollback", "Undo a migration", "", 0, 1000, Groups{kCommonOptions}, nullptr},
+        {"doctor", "Look for problems", "", 0, 1000, Groups{kCommonOptions}, nullptr},
+    };
+    return commands;
+}
+
+}  // namespace
+
+std::span<const CommandSpec> allCommands() {
+    return table();
+}
+
+const CommandSpec* findCommand(std::string_view name) {
+    const auto& commands = table();
+    const auto found = std::find_if(commands.begin(), commands.end(),
+                                    [name](const CommandSpec& command) { return command.name == name; });
+    return found == commands.end() ? nullptr : &*found;
+}
+
+}  // namespace loader::cli

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+
+#include "core/cli/context.h"
+
+#include <array>
+#include <cstdlib>
+#include <random>
+
+namespace loader::cli {
+namespace {
+
+constexpr std::array kCommon = {
+    OptionSpec{"json", 0, {}, "Machine-readable output: one document, or one object per line"},
+    OptionSpec{"help", 'h', {}, "This text"},
+};
+
+constexpr std::array kLoad = {
+    OptionSpec{"context", 'c', "N", "Tokens of context (default: as trained, at most 4096)"},
+    OptionSpec{"threads", 't', "N", "Threads (default: physical cores)"},
+    OptionSpec{"batch", 'b', "N", "Tokens of a prompt computed at once (default: 512)"},
+    OptionSpec{"gpu-layers", 0, "N", "Layers on the GPU: auto, all or a number (default: auto)"},
+    OptionSpec{"backend", 0, "ID", "Back end: auto or an id of `gguf backends` (default: auto)"},
+    OptionSpec{"kv", 0, "TYPE", "Type of the KV cache: f16 or q8_0 (default: f16)"},
+    OptionSpec{"mlock", 0, {}, "Keep the weights in memory"},
+    OptionSpec{"no-mmap", 0, {}, "Read the weights into memory instead of mapping the file"},
+    OptionSpec{"architecture", 0, "NAME", "Take the model for this architecture"},
+    OptionSpec{"in-process", 0, {}, "Run the model in this process (always so in this version)"},
+    OptionSpec{"tier", 0, "NAME", "Instruction-set tier of the back end (default: the best)"},
+};
+
+constexpr std::array kGeneration = {
+    OptionSpec{"max-tokens", 'n', "N", "Tokens of the answer at most (default: what the context holds)"},
+    OptionSpec{"temperature", 0, "X", "Randomness; 0 takes the likeliest token (default: 0.8)"},
+    OptionSpec{"top-k", 0, "N", "Choose among this many tokens; 0 is off (default: 40)"},
+    OptionSpec{"top-p", 0, "X", "Choose within this share of probability (default: 0.95)"},
+    OptionSpec{"min-p", 0, "X", "Drop tokens below this share of the best (default: 0.05)"},
+    OptionSpec{"repeat-penalty", 0, "X", "Penalty for repeated tokens (default: 1.0, off)"},
+    OptionSpec{"seed", 0, "N", "Seed of the random choice (default: another one every time)"},
+    OptionSpec{"stop", 0, "TEXT", "End the answer before this text; may be repeated", true},
+    OptionSpec{"ignore-eos", 0, {}, "Go on where the model would end"},
+    OptionSpec{"system", 0, "TEXT", "System message of a chat"},
+};
+
+constexpr std::uint64_t kMostTokens = 1u << 30;
+
+Error usage(const std::string& sentence) {
+    return Error(Errc::X001, {sentence});
+}
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+Result<host::GpuLayers> gpuLayers(const std::optional<std::string>& text) {
+    if (!text || *text == "auto") return host::GpuLayers{};
+    if (*text == "all") return host::GpuLayers{host::GpuLayers::Kind::All, 0};
+    const auto number = wholeNumber(*text);
+    if (!number || *number > 1'000'000)
+        return usage("The option --gpu-layers takes auto, all or a number, not " + *text + ".");
+    return host::GpuLayers{host::GpuLayers::Kind::Number, static_cast<std::uint32_t>(*number)};
+}
+
+Result<backend::KvType> kvType(const std::optional<std::string>& text) {
+    if (!text || *text == "f16") return backend::KvType::F16;
+    if (*text == "q8_0") return backend::KvType::Q8_0;
+    if (*text == "f32") return backend::KvType::F32;
+    return usage("The option --kv takes f16 or q8_0, not " + *text + ".");
+}
+
+/// Takes an option into a float setting; its range is checked by validate().
+Status takeReal(const Arguments& arguments, std::string_view name, float& setting) {
+    LOADER_TRY(const auto value, arguments.real(name));
+    if (value) setting = static_cast<float>(*value);
+    return {};
+}
+
+}  // namespace
+
+const std::span<const OptionSpec> kCommonOptions = kCommon;
+const std::span<const OptionSpec> kLoadOptions = kLoad;
+const std::span<const OptionSpec> kGenerationOptions = kGeneration;
+
+Result<std::string> modelPath(const Context& context) {
+    const host::ModelLibrary library(host::ModelLibrary::defaultFolders());
+    return library.resolve(context.arguments.operands().front());
+}
+
+Result<host::LoadRequest> loadRequest(const Context& context) {
+    const Arguments& arguments = context.arguments;
+    host::LoadRequest request;
+    LOADER_TRY(const auto contextTokens, arguments.number("context", 1, kMostTokens));
+    LOADER_TRY(const auto threads, arguments.number("threads", 1, 1024));
+    LOADER_TRY(const auto batch, arguments.number("batch", 1, 65536));
+    LOADER_TRY(request.gpuLayers, gpuLayers(arguments.text("gpu-layers")));
+    LOADER_TRY(request.kv, kvType(arguments.text("kv")));
+    request.contextTokens = static_cast<std::uint32_t>(contextTokens.value_or(0));
+    request.threads = static_cast<unsigned>(threads.value_or(0));
+    request.batchTokens = static_cast<unsigned>(batch.value_or(512));
+    request.backend = arguments.text("backend").value_or("auto");
+    request.lockMemory = arguments.has("mlock");
+    request.useMmap = !arguments.has("no-mmap");
+    request.architecture = arguments.text("architecture").value_or("");
+    request.tier = arguments.text("tier").value_or("");
+    host::applyEnvironment(request, environment("GGUF_BACKEND"), environment("GGUF_GPU_ENABLED"));
+    LOADER_TRY(request.path, modelPath(context));
+    return request;
+}
+
+Result<host::AnswerOptions> answerOptions(const Context& context) {
+    const Arguments& arguments = context.arguments;
+    host::AnswerOptions options;
+    sampling::SamplingParameters& sampling = options.sampling;
+    LOADER_CHECK(takeReal(arguments, "temperature", sampling.temperature));
+    LOADER_CHECK(takeReal(arguments, "top-p", sampling.topP));
+    LOADER_CHECK(takeReal(arguments, "min-p", sampling.minP));
+    LOADER_CHECK(takeReal(arguments, "repeat-penalty", sampling.repeatPenalty));
+    LOADER_TRY(const auto topK, arguments.number("top-k", 0, 0xFFFFFFFFu));
+    if (topK) sampling.topK = static_cast<std::uint32_t>(*topK);
+    LOADER_TRY(const auto seed, arguments.number("seed", 0, ~std::uint64_t{0}));
+    std::random_device source;
+    sampling.seed = seed ? *seed : (std::uint64_t{source()} << 32 | source());
+    LOADER_TRY(const auto most, arguments.number("max-tokens", 0, kMostTokens));
+    if (most) options.maxTokens = static_cast<std::size_t>(*most);
+    options.stops = arguments.texts("stop");
+    options.ignoreEnd = arguments.has("ignore-eos");
+    LOADER_CHECK(sampling.validate());
+    return options;
+}
+
+Result<Loaded> loadModel(Context& context, const host::LoadRequest& request) {
+    Loaded loaded;
+    loaded.registry = std::make_unique<host::BackendRegistry>(host::BackendRegistry::defaultFolder());
+    ProgressLine progress("Loading");
+    LOADER_TRY(loaded.model, host::LoadedModel::load(request, *loaded.registry, &progress, context.cancel));
+    progress.clear();
+    const host::LoadReport& report = loaded.model->report();
+    for (const Error& warning : report.warnings)
+        context.output.note("Warning: " + warning.message() + " (" + std::string(warning.name()) + ")");
+    for (const std::string& sentence : report.overrides)
+        context.output.note("Note: " + sentence);
+    if (environment("GGUF_DEBUG") == "1") context.output.note(report.toJson().dump());
+    return loaded;
+}
+
+Json answerJson(const host::Answer& answer, const host::LoadReport& report) {
+    Json json = {{"done", true},
+                 {"text", answer.text},
+                 {"prompt_tokens", answer.promptTokens},
+                 {"tokens", answer.tokens},
+                 {"stop_reason", answer.stopReason},
+                 {"tokens_per_second", answer.tokensPerSecond},
+                 {"cached_tokens", answer.cachedTokens},
+                 {"evaluated_tokens", answer.promptTokens - answer.cachedTokens},
+                 {"prompt_ms", answer.promptMilliseconds},
+                 {"load_report", report.toJson()}};
+    if (answer.error) json["error"] = errorJson(*answer.error);
+    return json;
+}
+
+}  // namespace loader::cli

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// What a command is given, and steps that several commands share.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/cli/options.h"
+#include "core/cli/output.h"
+#include "core/engine/sampling/parameters.h"
+#include "core/host/generator.h"
+#include "core/host/loaded_model.h"
+#include "core/host/model_library.h"
+
+namespace loader::cli {
+
+struct Context {
+    const Arguments& arguments;
+    Output& output;
+    CancelToken cancel;
+};
+
+/// Options of every command.
+extern const std::span<const OptionSpec> kCommonOptions;
+/// Options of every command that loads a model.
+extern const std::span<const OptionSpec> kLoadOptions;
+/// Options of commands that generate text.
+extern const std::span<const OptionSpec> kGenerationOptions;
+
+/// @errors X001, F802
+Result<host::LoadRequest> loadRequest(const Context& context);
+/// Resolves MODEL, the first operand. @errors F802
+Result<std::string> modelPath(const Context& context);
+/// @errors X001, X006
+Result<host::AnswerOptions> answerOptions(const Context& context);
+
+/// A model with the registry it needs.
+struct Loaded {
+    std::unique_ptr<host::BackendRegistry> registry;
+    std::unique_ptr<host::LoadedModel> model;
+};
+/// Loads MODEL as the options say, with a progress line, and notes warnings on standard error.
+Result<Loaded> loadModel(Context& context, const host::LoadRequest& request);
+
+/// The final object of `run --json`, of which `chat` and others print parts.
+Json answerJson(const host::Answer& answer, const host::LoadReport& report);
+
+// The commands, one file each.
+Result<int> runCommand(Context& context);
+Result<int> chatCommand(Context& context);
+Result<int> inspectCommand(Context& context);
+Result<int> tokenizeCommand(Context& context);
+Result<int> detokenizeCommand(Context& context);
+Result<int> templateCommand(Context& context);
+Result<int> logitsCommand(Context& context);
+Result<int> perplexityCommand(Context& context);
+Result<int> benchCommand(Context& context);
+Result<int> modelsCommand(Context& context);
+Result<int> backendsCommand(Context& context);
+
+}  // namespace loader::cli

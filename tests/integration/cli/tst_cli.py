@@ -1,0 +1,396 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: GGUF Loader contributors
+#
+# The command line as a contract: exit statuses, JSON shapes, bytes, signals, hostile files. Runs the real program
+# on tiny models made by make_tiny_model. Python 3 standard library only.
+"""Usage: tst_cli.py PATH_OF_GGUF PATH_OF_MAKE_TINY_MODEL [unittest options]"""
+
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+GGUF = ""
+MAKER = ""
+COMMANDS = ("run chat inspect tokenize detokenize template logits perplexity bench models backends").split()
+LATER = "estimate hardware recommend config migrate import rollback doctor".split()
+GREEDY = ["--temperature", "0", "-n", "12", "-t", "1"]
+
+
+def gguf(*words, stdin=b"", timeout=240, **options):
+    environment = dict(os.environ, **options.pop("environment", {}))
+    return subprocess.run([GGUF, *map(str, words)], input=stdin, capture_output=True, timeout=timeout,
+                          env=environment, **options)
+
+
+class CliTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="loader_cli_")
+        cls.llama = cls.make("tiny.gguf")
+        cls.bpe = cls.make("bpe.gguf", "architecture=qwen2")
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder)
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls.folder, name)
+
+    @classmethod
+    def make(cls, name, *options):
+        path = cls.path(name)
+        done = subprocess.run([MAKER, path, *options], capture_output=True, text=True, check=True)
+        return done.stdout.strip() or path
+
+    def ok(self, done):
+        self.assertEqual(done.returncode, 0, done.stderr.decode(errors="replace") + done.stdout.decode(errors="replace"))
+        return done
+
+    def fails(self, done, status, code):
+        self.assertEqual(done.returncode, status, done.stderr.decode(errors="replace"))
+        if b'"error"' in done.stdout:
+            error = json.loads(done.stdout.splitlines()[-1])["error"]
+            self.assertEqual(sorted(error), ["action", "code", "message", "place"])
+            self.assertEqual(error["code"], code)
+        else:
+            self.assertIn(code, done.stderr.decode())
+
+    def answer(self, model, *words, prompt="the cat on"):
+        done = self.ok(gguf("run", model, "-p", prompt, *GREEDY, "--json", *words))
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertTrue(lines[-1]["done"])
+        self.assertEqual("".join(line["text"] for line in lines[:-1]), lines[-1]["text"])
+        return lines[-1]
+
+
+class Usage(CliTest):
+    def test_help_of_every_command(self):
+        everything = self.ok(gguf("--help")).stdout.decode()
+        for command in COMMANDS + LATER:
+            self.assertIn(command, everything)
+            text = self.ok(gguf(command, "--help")).stdout.decode()
+            self.assertIn("--json", text)
+        for option in ("--context", "--threads", "--batch", "--gpu-layers", "--backend", "--kv", "--mlock",
+                       "--no-mmap", "--architecture", "--in-process"):
+            for command in ("run", "chat", "logits", "perplexity", "bench"):
+                self.assertIn(option, gguf(command, "--help").stdout.decode())
+
+    def test_usage_errors(self):
+        self.fails(gguf("nonsense"), 2, "X001")
+        self.fails(gguf("run"), 2, "X001")
+        self.fails(gguf("run", self.llama, "--nonsense"), 2, "X001")
+        self.fails(gguf("run", self.llama, "-p"), 2, "X001")
+        self.fails(gguf("run", self.llama, "-p", "a", "--mlock=1"), 2, "X001")
+        self.fails(gguf("run", self.llama, "-p", "a", "-c", "many"), 2, "X001")
+        self.fails(gguf("run", self.llama, "-p", "a", "--gpu-layers", "-1"), 2, "X001")
+        self.fails(gguf("run", self.llama, "-p", "a", "--temperature", "500"), 2, "X006")
+        self.fails(gguf("run", self.llama, "-p", "a", "--system", "b"), 2, "X001")
+        self.fails(gguf("logits", self.llama, "-p", "a"), 2, "X001")
+        self.fails(gguf("perplexity", self.llama), 2, "X001")
+        self.fails(gguf("run", self.llama, "-p", "a", "--backend", "none", "--json"), 2, "B701")
+
+    def test_later_commands(self):
+        for command in LATER:
+            self.fails(gguf(command), 2, "X004")
+            self.fails(gguf(command, "--json"), 2, "X004")
+
+    def test_forms_of_options(self):
+        first = self.answer(self.llama, "--max-tokens=3")
+        self.assertEqual(first["tokens"], 3)
+        self.assertEqual(self.answer(self.llama, "-n", "3")["text"], first["text"])
+        done = self.ok(gguf("run", "-p", "the cat on", *GREEDY, "--", self.llama))
+        self.assertEqual(done.stdout.decode(), self.answer(self.llama)["text"])
+
+
+class Files(CliTest):
+    def test_what_is_no_model(self):
+        os.mkfifo(self.path("pipe"))
+        open(self.path("empty.gguf"), "wb").close()
+        with open(self.path("text.gguf"), "wb") as file:
+            file.write(b"hello, this is no model at all, only a text\n" * 10)
+        cases = [("/dev/zero", "F803"), (self.folder, "F803"), (self.path("pipe"), "F803"),
+                 (self.path("empty.gguf"), "GG001"), (self.path("text.gguf"), "GG002"),
+                 (self.path("absent.gguf"), "F802")]
+        for path, code in cases:
+            for command in (["run", path, "-p", "a"], ["inspect", path], ["tokenize", path]):
+                self.fails(gguf(*command, timeout=20), 3, code)
+                self.fails(gguf(*command, "--json", timeout=20), 3, code)
+
+    def test_cut_short(self):
+        with open(self.llama, "rb") as file:
+            whole = file.read()
+        with open(self.path("half.gguf"), "wb") as file:
+            file.write(whole[:len(whole) // 2])
+        self.fails(gguf("run", self.path("half.gguf"), "-p", "a", "--json"), 3, "GG055")
+
+    def test_library(self):
+        library = self.path("library")
+        os.makedirs(library, exist_ok=True)
+        shutil.copy(self.llama, os.path.join(library, "mine.gguf"))
+        with open(os.path.join(library, "broken.gguf"), "wb") as file:
+            file.write(b"GGUF")
+        there = {"GGUF_LOADER_MODELS": library, "XDG_DATA_HOME": self.path("nothing")}
+        listed = json.loads(self.ok(gguf("models", "--json", environment=there)).stdout)["models"]
+        listed = {model["name"]: model for model in listed}
+        self.assertEqual(listed["mine"]["architecture"], "llama")
+        self.assertEqual(listed["mine"]["bytes"], os.path.getsize(self.llama))
+        self.assertGreater(listed["mine"]["parameters"], 100_000)
+        self.assertEqual(listed["broken"]["error"]["code"], "GG001")
+        self.ok(gguf("models", environment=there))
+        self.ok(gguf("run", "mine", "-p", "the", *GREEDY, environment=there))
+        self.fails(gguf("run", "yours", "-p", "the", environment=there), 3, "F802")
+
+    def test_truncated_while_it_answers(self):
+        copy = self.path("cut.gguf")
+        self.make("cut.gguf", "layers=8", "feed_forward=1024", "context=4096")
+        child = subprocess.Popen([GGUF, "run", copy, "-p", "the", "-t", "1", "--ignore-eos", "--temperature", "1",
+                                  "-n", "4000", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        child.stdout.readline()
+        os.truncate(copy, 4096)
+        output, notes = child.communicate(timeout=60)
+        self.assertEqual(child.returncode, 3, notes)
+        last = json.loads(output.splitlines()[-1])
+        self.assertEqual(last["error"]["code"], "F801")
+        self.assertEqual(last["stop_reason"], "error")
+
+
+class Inspection(CliTest):
+    def test_inspect(self):
+        facts = json.loads(self.ok(gguf("inspect", self.llama, "--tensors", "--program", "--json")).stdout)
+        self.assertEqual(facts["architecture"], "llama")
+        self.assertEqual(facts["version"], 3)
+        self.assertEqual(len(facts["tensors"]), facts["tensor_count"])
+        self.assertIn("attend", facts["program"])
+        self.assertEqual(facts["metadata"]["llama.block_count"], 2)
+        self.assertIn("token_embd.weight", self.ok(gguf("inspect", self.llama, "--tensors")).stdout.decode())
+        value = self.ok(gguf("inspect", self.llama, "--metadata", "llama.block_count"))
+        self.assertEqual(value.stdout, b"2\n")
+        self.fails(gguf("inspect", self.llama, "--metadata", "no.such.key"), 3, "M110")
+
+    def test_backends(self):
+        listed = json.loads(self.ok(gguf("backends", "--json")).stdout)["backends"]
+        states = {entry["id"]: entry["state"] for entry in listed}
+        self.assertEqual(states, {"cpu": "loaded", "reference": "loaded"})
+        self.assertFalse([e for e in listed if e["id"] == "reference"][0]["automatic"])
+
+
+class Tokens(CliTest):
+    def test_bytes_of_standard_input(self):
+        for text in (b"the cat\n", b"two\r\nlines\n", b"  spaces  ", "Zürich 東京 🙂".encode(), b""):
+            ids = self.ok(gguf("tokenize", self.bpe, "--no-bos", stdin=text)).stdout.split()
+            self.assertEqual(self.ok(gguf("detokenize", self.bpe, *map(bytes.decode, ids))).stdout if ids else b"",
+                             text)
+        # Not even valid UTF-8 is changed.
+        ids = self.ok(gguf("tokenize", self.bpe, "--no-bos", stdin=b"a\xff\x00b")).stdout.decode().split()
+        self.assertEqual(self.ok(gguf("detokenize", self.bpe, *ids)).stdout, b"a\xff\x00b")
+
+    def test_special_tokens(self):
+        with_bos = json.loads(self.ok(gguf("tokenize", self.llama, "--json", stdin=b"the")).stdout)["ids"]
+        without = json.loads(self.ok(gguf("tokenize", self.llama, "--json", "--no-bos", stdin=b"the")).stdout)["ids"]
+        self.assertEqual(with_bos, [1] + without)
+        parsed = self.ok(gguf("tokenize", self.llama, "--no-bos", stdin=b"<|end|>")).stdout
+        self.assertEqual(parsed, b"262\n")
+        plain = self.ok(gguf("tokenize", self.llama, "--no-bos", "--no-special", stdin=b"<|end|>")).stdout
+        self.assertNotIn(b"262", plain.split())
+        self.fails(gguf("detokenize", self.llama, "100000"), 2, "T211")
+        self.fails(gguf("detokenize", self.llama, "one"), 2, "X001")
+
+    def test_template(self):
+        messages = self.path("messages.json")
+        with open(messages, "w") as file:
+            json.dump([{"role": "user", "content": "say <|end|>"}], file)
+        text = self.ok(gguf("template", self.llama, "--messages", messages)).stdout
+        self.assertEqual(text, b"<s><|user|>say <|end|><|end|><|assistant|>")
+        text = self.ok(gguf("template", self.llama, "--messages", messages, "--no-generation-prompt")).stdout
+        self.assertEqual(text, b"<s><|user|>say <|end|><|end|>")
+        jinja = self.path("date.jinja")
+        with open(jinja, "w") as file:
+            file.write("{{ strftime_now('%d %b %Y %H:%M') }} {{ colour }} {{ tools | length }}")
+        with open(messages, "w") as file:
+            json.dump({"messages": [], "colour": "blue"}, file)
+        tools = self.path("tools.json")
+        with open(tools, "w") as file:
+            json.dump([{"type": "function"}], file)
+        text = self.ok(gguf("template", jinja, "--messages", messages, "--tools", tools, "--now",
+                            "2024-07-26T14:30")).stdout
+        self.assertEqual(text, b"26 Jul 2024 14:30 blue 1")
+        self.fails(gguf("template", jinja, "--messages", messages, "--now", "today"), 2, "X001")
+        self.fails(gguf("template", jinja, "--messages", jinja), 3, "J414")
+        bare = self.make("bare.gguf", "template=0")
+        self.fails(gguf("template", bare, "--messages", messages), 3, "J413")
+        self.fails(gguf("run", bare, "-p", "a", "--chat"), 3, "J413")
+
+
+class Answers(CliTest):
+    def test_json_of_run(self):
+        answer = self.answer(self.llama)
+        for key in ("done", "text", "prompt_tokens", "tokens", "stop_reason", "tokens_per_second", "load_report"):
+            self.assertIn(key, answer)
+        report = answer["load_report"]
+        for key in ("chosen", "steps", "estimated_bytes", "measured_bytes", "mlock", "mmap"):
+            self.assertIn(key, report)
+        self.assertEqual(report["chosen"], {"backend": "cpu", "device": "cpu", "gpu_layers": 0})
+        self.assertEqual(sorted(report["steps"][0]), ["backend", "device", "reason", "result"])
+        self.assertEqual((report["mlock"], report["mmap"]), ("not asked", "mapped"))
+        self.assertIn(answer["stop_reason"], ("end", "length"))
+        plain = self.ok(gguf("run", self.llama, "-p", "the cat on", *GREEDY))
+        self.assertEqual(plain.stdout.decode(), answer["text"])
+
+    def test_prompt_from_standard_input(self):
+        done = self.ok(gguf("run", self.llama, *GREEDY, stdin=b"the cat on"))
+        self.assertEqual(done.stdout.decode(), self.answer(self.llama)["text"])
+
+    def test_same_text_by_every_road(self):
+        expected = self.answer(self.llama)["text"]
+        big = self.make("big.gguf", "order=big")
+        parts = self.make("parts", "parts=5")
+        roads = {"threads": self.answer(self.llama, "-t", "2"), "no mmap": self.answer(self.llama, "--no-mmap"),
+                 "mlock": self.answer(self.llama, "--mlock"), "big-endian": self.answer(big),
+                 "split": self.answer(parts), "reference": self.answer(self.llama, "--backend", "reference"),
+                 "batch": self.answer(self.llama, "-b", "2"), "in process": self.answer(self.llama, "--in-process")}
+        for name, answer in roads.items():
+            self.assertEqual(answer["text"], expected, name)
+        self.assertIn("--no-mmap", roads["no mmap"]["load_report"]["mmap"])
+        self.assertIn("byte order", roads["big-endian"]["load_report"]["mmap"])
+        self.assertIn("locked", roads["mlock"]["load_report"]["mlock"])
+        self.assertEqual(roads["reference"]["load_report"]["chosen"]["backend"], "reference")
+
+    def test_seeds(self):
+        def text(seed):
+            done = gguf("run", self.llama, "-p", "the", "-n", "20", "--temperature", "1.5", "--seed", seed)
+            return self.ok(done).stdout
+        self.assertEqual(text(1), text(1))
+        self.assertNotEqual(text(1), text(2))
+
+    def test_kinds_of_models(self):
+        for options in (["architecture=gpt2"], ["architecture=qwen2"], ["architecture=qwen3", "type=Q4_K"],
+                        ["experts=4", "type=Q8_0"], ["type=IQ2_XXS"], ["type=Q6_K", "tied=1"]):
+            model = self.make("kind.gguf", *options)
+            cpu = self.answer(model, "--kv", "q8_0")
+            self.assertGreater(cpu["prompt_tokens"], 0, options)
+
+    def test_limits(self):
+        answer = self.answer(self.llama, "-c", "16", "-n", "500", "--ignore-eos")
+        self.assertEqual(answer["stop_reason"], "context")
+        self.fails(gguf("run", self.llama, "-c", "4", "-p", "the cat on the mat and on", "--json"), 4, "R902")
+        self.fails(gguf("run", self.llama, "-c", "900000000", "-p", "a", "--json"), 4, "M140")
+        whole = self.answer(self.llama, "-n", "8", "--ignore-eos")["text"]
+        if len(whole) > 3:
+            stopped = self.answer(self.llama, "-n", "8", "--ignore-eos", "--stop", whole[2:4])
+            self.assertEqual((stopped["stop_reason"], stopped["text"]), ("stop", whole[:whole.index(whole[2:4])]))
+
+    def test_chosen_by_environment(self):
+        done = self.ok(gguf("run", self.llama, "-p", "the", *GREEDY, "--json",
+                            environment={"GGUF_BACKEND": "reference"}))
+        report = json.loads(done.stdout.splitlines()[-1])["load_report"]
+        self.assertEqual(report["chosen"]["backend"], "reference")
+        self.assertIn("GGUF_BACKEND", report["overrides"][0])
+
+    def test_chat_keeps_its_cache(self):
+        done = self.ok(gguf("chat", self.llama, *GREEDY, "--ignore-eos", "--json", stdin=b"the cat\nand the\n"))
+        turns = [line for line in map(json.loads, done.stdout.splitlines()) if line.get("done")]
+        self.assertEqual(len(turns), 2)
+        self.assertEqual(turns[0]["cached_tokens"], 0)
+        # The first turn's prompt at least is not computed again.
+        self.assertGreaterEqual(turns[1]["cached_tokens"], turns[0]["prompt_tokens"])
+        self.assertLess(turns[1]["evaluated_tokens"], turns[1]["prompt_tokens"])
+        fresh = self.ok(gguf("chat", self.llama, *GREEDY, "--json", stdin=b"/help\n/clear\n/system be kind\n/exit\nx\n"))
+        self.assertEqual(fresh.stdout, b"")
+
+    def test_logits(self):
+        out = self.path("logits.bin")
+        facts = json.loads(self.ok(gguf("logits", self.llama, "-p", "the", "--out", out, "--json")).stdout)
+        with open(out, "rb") as file:
+            data = file.read()
+        self.assertEqual(len(data), 4 * facts["vocabulary"])
+        values = struct.unpack("<%df" % facts["vocabulary"], data)
+        first = self.answer(self.llama, "-n", "1", "--ignore-eos", prompt="the")
+        self.assertEqual(facts["tokens"], first["prompt_tokens"])
+        self.ok(gguf("logits", self.llama, "-p", "the", "--out", out, "--backend", "reference"))
+        with open(out, "rb") as file:
+            oracle = struct.unpack("<%df" % facts["vocabulary"], file.read())
+        self.assertGreater(max(oracle) - min(oracle), 1.0)
+        self.assertLess(max(abs(a - b) for a, b in zip(values, oracle)), 0.05)
+        # Special tokens are never parsed here, whatever the text says.
+        facts = json.loads(self.ok(gguf("logits", self.llama, "-p", "<|end|>", "--out", out, "--json")).stdout)
+        self.assertGreater(facts["tokens"], 5)
+
+    def test_perplexity(self):
+        text = self.path("text.txt")
+        with open(text, "w") as file:
+            file.write("the cat and the hen on the mat in the sun " * 12)
+        words = ["perplexity", self.llama, "-f", text, "-c", "64", "--json"]
+        result = json.loads(self.ok(gguf(*words)).stdout)
+        self.assertEqual(sorted(result), ["chunks", "perplexity", "tokens"])
+        self.assertGreater(result["perplexity"], 1.0)
+        self.assertEqual(result["tokens"], result["chunks"] * 31)
+        one = json.loads(self.ok(gguf(*words, "--chunks", "1", "-b", "7")).stdout)
+        self.assertEqual((one["chunks"], one["tokens"]), (1, 31))
+        oracle = json.loads(self.ok(gguf(*words, "--backend", "reference")).stdout)
+        self.assertLess(abs(oracle["perplexity"] / result["perplexity"] - 1), 0.01)
+
+    def test_bench(self):
+        model = self.make("bench.gguf", "type=Q8_0")
+        done = self.ok(gguf("bench", model, "-p", "64", "-n", "8", "-d", "16", "-r", "2", "-t", "1", "--json"))
+        result = json.loads(done.stdout)
+        for key in ("model", "backend", "device", "threads", "prompt", "generation", "depth", "load_ms",
+                    "first_token_ms", "peak_memory_bytes", "ceilings"):
+            self.assertIn(key, result)
+        for part in ("prompt", "generation"):
+            self.assertEqual(sorted(result[part]), ["share", "tokens", "tokens_per_second"])
+            rate = result[part]["tokens_per_second"]
+            self.assertTrue(0 < rate["min"] <= rate["median"] <= rate["max"])
+            self.assertTrue(0 < result[part]["share"] <= 1, result)
+        for key in ("memory_read_bytes_per_second", "int8_ops_per_second", "f32_flops_per_second"):
+            self.assertGreater(result["ceilings"][key], 1e8)
+        self.assertEqual((result["threads"], result["depth"]), (1, 16))
+        slow = gguf("bench", model, "-p", "0", "-n", "4", "-d", "32", "-r", "1", "--no-kv-cache")
+        self.assertIn(b"Generation", self.ok(slow).stdout)
+
+
+class Signals(CliTest):
+    def start(self, *words):
+        model = self.make("long.gguf", "layers=8", "context=8192", "type=F32")
+        return subprocess.Popen([GGUF, "run", model, "-p", "the", "-t", "1", "--ignore-eos", "-n", "8000", "--json",
+                                 "--temperature", "1", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def test_interrupt_ends_cleanly(self):
+        child = self.start()
+        first = child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        rest, _ = child.communicate(timeout=60)
+        lines = [json.loads(line) for line in (first + rest).splitlines()]
+        self.assertEqual(child.returncode, 130)
+        self.assertEqual(lines[-1]["stop_reason"], "cancelled")
+        self.assertEqual(lines[-1]["text"], "".join(line["text"] for line in lines[:-1]))
+        self.assertGreaterEqual(lines[-1]["tokens"], 1)
+
+    def test_closed_pipe_ends_quietly(self):
+        child = self.start()
+        child.stdout.readline()
+        child.stdout.close()
+        self.assertEqual(child.wait(timeout=60), 0)
+        self.assertNotIn(b"Error", child.stderr.read())
+        child.stderr.close()
+
+    def test_full_disk(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("there is no /dev/full")
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([GGUF, "backends"], stdout=full, stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn(b"F806", done.stderr)
+
+
+if __name__ == "__main__":
+    GGUF, MAKER = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
