@@ -81,7 +81,7 @@ inline void quantizePair32(const float* in, std::size_t columns, std::byte* out)
         const float* block = in + b * 32;
         first.quantize(b, block);
         alignas(64) float rest[32];
-        // Scale times an int8 and the difference are rounded separately, so that every tier gives the same bits.
+        // A tier with fused multiply-add may round the rest once less: its second record can differ in a last bit.
         for (std::size_t i = 0; i < 32; ++i) {
             const float product = first.scales[b] * static_cast<float>(first.values[b * 32 + i]);
             rest[i] = block[i] - product;
