@@ -3,8 +3,7 @@
 //
 // The boundary between the application and a back end: four small interfaces, no Qt, nothing device-specific.
 // The back end owns KV memory, kernels and scheduling; the core owns tokens, templates, sampling and
-// knowledge of architectures. At most 200 lines, kept so by a test. Rationale:
-// docs/adr/0002-back-end-boundary.md.
+// knowledge of architectures. A test keeps this at most 200 lines. Why: docs/adr/0002-back-end-boundary.md.
 #pragma once
 
 #include <array>
@@ -39,7 +38,6 @@ struct DeviceFacts {
 
 enum class KvType : std::uint8_t { F16, Q8_0, F32 };
 
-/// Everything that is fixed before a model is loaded.
 struct LoadOptions {
     /// Member threads of the team; 0 lets the back end choose (physical cores).
     unsigned threads = 0;
@@ -52,8 +50,7 @@ struct LoadOptions {
     std::string tier;
 };
 
-/// Where a tensor's bytes are: in memory, and, where they come straight from a file, the file's range for
-/// direct reads.
+/// A tensor's bytes in memory and, where they come straight from a file, their range for direct reads.
 struct Weight {
     std::span<const std::byte> bytes;
     std::intptr_t descriptor = -1;
@@ -161,9 +158,8 @@ struct ForwardOutput {
 class Session {
 public:
     virtual ~Session() = default;
-    /// Computes a batch and appends it to the sequences. Items of one sequence have consecutive positions
-    /// that start where the sequence ends. After a failure or cancellation the sequences are as they were
-    /// before.
+    /// Appends a batch to the sequences; items of one sequence have consecutive positions from its end on.
+    /// After a failure or cancellation the sequences are as they were before.
     /// @errors B708 wrong position, R902 context full, X002 cancelled, B704 device lost
     virtual Status forward(std::span<const BatchItem> batch, const OutputRequest& request, ForwardOutput& out,
                            CancelToken cancel) = 0;

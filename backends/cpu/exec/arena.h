@@ -17,8 +17,6 @@
 
 namespace loader::cpu {
 
-inline constexpr std::size_t kActivationKinds = 3;
-
 /// 64-byte aligned memory that is not initialised.
 class AlignedBuffer {
 public:

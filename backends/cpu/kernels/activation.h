@@ -15,11 +15,16 @@ enum class ActivationKind : std::uint8_t {
     F32,         ///< floats as they are
     Q8Block32,   ///< int8 -127 … 127, one f32 scale per 32 values
     Q8Block256,  ///< int8 -127 … 127, one f32 scale per 256 values
+    /// Two Q8Block32 records whose sum is the token: the second holds what the first rounded away. For
+    /// weights whose own error is so small that 8 bits of activation would spoil it
+    /// (docs/adr/0011-two-term-activations.md).
+    Q8Pair32,
 };
+inline constexpr std::size_t kActivationKinds = 4;
 
 /// Values that share one scale; 1 for F32. A row must be a multiple of it.
 constexpr std::size_t activationBlock(ActivationKind kind) {
-    return kind == ActivationKind::F32 ? 1 : kind == ActivationKind::Q8Block32 ? 32 : 256;
+    return kind == ActivationKind::F32 ? 1 : kind == ActivationKind::Q8Block256 ? 256 : 32;
 }
 
 /// Byte offsets inside one token's record. Parts that a kind lacks are 0.
@@ -42,6 +47,11 @@ constexpr ActivationLayout activationLayout(ActivationKind kind, std::size_t col
     ActivationLayout layout;
     if (kind == ActivationKind::F32) {
         layout.stride = roundUp(columns * sizeof(float), 64);
+        return layout;
+    }
+    if (kind == ActivationKind::Q8Pair32) {
+        layout = activationLayout(ActivationKind::Q8Block32, columns);
+        layout.stride *= 2;
         return layout;
     }
     layout.scales = roundUp(columns, 64);

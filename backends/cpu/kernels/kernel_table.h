@@ -76,6 +76,7 @@ struct VectorKernels {
     /// One token's record. @shape columns: a multiple of the block; out: 64-byte aligned, layout.stride bytes
     void (*quantizeBlock32)(const float* in, std::size_t columns, std::byte* out);
     void (*quantizeBlock256)(const float* in, std::size_t columns, std::byte* out);
+    void (*quantizePair32)(const float* in, std::size_t columns, std::byte* out);
     /// Float row to Q8_0 file blocks, for the KV cache. @shape count: a multiple of 32
     void (*floatToQ8Row)(const float* in, std::byte* out, std::size_t count);
 

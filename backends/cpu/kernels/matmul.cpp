@@ -38,6 +38,49 @@ void raise(KernelTable& table, const KernelTable& higher) {
     }
 }
 
+/// Tokens of a pair activation that are multiplied together: the results of both records wait in scratch.
+constexpr std::size_t kPairTokens = 128;
+constexpr std::size_t kPairBytes = 2 * kPairTokens * kPanelRows * sizeof(float);
+
+std::size_t kernelScratchBytes(std::size_t maxColumns) {
+    return std::max(kPanelScratchBytes, roundUp(maxColumns * sizeof(float), kAlignment));
+}
+
+void runKernel(const TypeKernels& slot, const RowsJob& job) {
+    (job.tokens >= kPanelTokens ? slot.panels : slot.rows)(job);
+}
+
+/// Each token is two records: multiplies both at once, panel by panel, and adds their results.
+void multiplyPairs(const TypeKernels& slot, const RowsJob& job) {
+    const std::size_t columns = job.weights.columns;
+    auto* results = reinterpret_cast<float*>(job.scratch.data + kernelScratchBytes(columns));
+    for (std::size_t first = 0; first < job.tokens; first += kPairTokens) {
+        const std::size_t tokens = std::min(kPairTokens, job.tokens - first);
+        for (std::size_t row = job.rowBegin; row < job.rowEnd; row += kPanelRows) {
+            RowsJob part = job;
+            part.weights.data += row * job.weights.rowBytes;
+            part.weights.rows = std::min(kPanelRows, job.rowEnd - row);
+            part.rowBegin = 0;
+            part.rowEnd = part.weights.rows;
+            part.activation =
+                quantizedActivations(ActivationKind::Q8Block32, job.activation.token(first), columns);
+            part.tokens = 2 * tokens;
+            part.out = results;
+            part.outStride = kPanelRows;
+            part.accumulate = false;
+            runKernel(slot, part);
+            for (std::size_t t = 0; t < tokens; ++t) {
+                float* out = job.out + (first + t) * job.outStride + row;
+                const float* pair = results + 2 * t * kPanelRows;
+                for (std::size_t r = 0; r < part.rowEnd; ++r) {
+                    const float sum = pair[r] + pair[kPanelRows + r];
+                    out[r] = job.accumulate ? out[r] + sum : sum;
+                }
+            }
+        }
+    }
+}
+
 }  // namespace
 
 KernelTable selectKernels(IsaTier tier) {
@@ -49,7 +92,7 @@ KernelTable selectKernels(IsaTier tier) {
 }
 
 std::size_t scratchBytes(std::size_t maxColumns) {
-    return std::max(kPanelScratchBytes, roundUp(maxColumns * sizeof(float), kAlignment));
+    return kernelScratchBytes(maxColumns) + kPairBytes;
 }
 
 Result<ScratchBuffer> ScratchBuffer::create(std::size_t bytes) {
@@ -74,7 +117,11 @@ void multiplyRows(const KernelTable& kernels, const WeightView& weights, std::si
     if (rowBegin >= rowEnd || tokens == 0) return;
     const RowsJob job{weights, rowBegin, rowEnd, activation, tokens, out, outStride, mode == OutputMode::Add,
                       scratch};
-    (tokens >= kPanelTokens ? slot.panels : slot.rows)(job);
+    if (activation.kind == ActivationKind::Q8Pair32) {
+        multiplyPairs(slot, job);
+    } else {
+        runKernel(slot, job);
+    }
 }
 
 void quantizeActivation(const KernelTable& kernels, ActivationKind kind, const float* in, std::size_t columns,
@@ -83,6 +130,7 @@ void quantizeActivation(const KernelTable& kernels, ActivationKind kind, const f
         case ActivationKind::F32: std::memcpy(out, in, columns * sizeof(float)); return;
         case ActivationKind::Q8Block32: kernels.vectors.quantizeBlock32(in, columns, out); return;
         case ActivationKind::Q8Block256: kernels.vectors.quantizeBlock256(in, columns, out); return;
+        case ActivationKind::Q8Pair32: kernels.vectors.quantizePair32(in, columns, out); return;
     }
 }
 

@@ -44,20 +44,49 @@ inline std::int32_t quantize16(const float* in, float inverse, std::int8_t* out)
     return static_cast<std::int32_t>(sumOf(total));  // exact: at most 16 × 127
 }
 
-inline void quantizeBlock32(const float* in, std::size_t columns, std::byte* out) {
-    const ActivationLayout layout = activationLayout(ActivationKind::Q8Block32, columns);
-    auto* values = reinterpret_cast<std::int8_t*>(out);
-    auto* scales = reinterpret_cast<float*>(out + layout.scales);
-    auto* sums = reinterpret_cast<float*>(out + layout.sums);
-    auto* offsets = reinterpret_cast<std::int32_t*>(out + layout.offsets32);
-    for (std::size_t b = 0; b < columns / 32; ++b) {
-        const float* block = in + b * 32;
+/// The parts of one Q8Block32 record.
+struct Record32 {
+    Record32(std::size_t columns, std::byte* out) {
+        const ActivationLayout layout = activationLayout(ActivationKind::Q8Block32, columns);
+        values = reinterpret_cast<std::int8_t*>(out);
+        scales = reinterpret_cast<float*>(out + layout.scales);
+        sums = reinterpret_cast<float*>(out + layout.sums);
+        offsets = reinterpret_cast<std::int32_t*>(out + layout.offsets32);
+    }
+
+    void quantize(std::size_t b, const float* block) const {
         const BlockScale s = blockScale(block, 32);
         const std::int32_t low = quantize16(block, s.inverse, values + b * 32);
         const std::int32_t total = low + quantize16(block + 16, s.inverse, values + b * 32 + 16);
         scales[b] = s.scale;
         sums[b] = s.scale * static_cast<float>(total);
         offsets[b] = -128 * total;
+    }
+
+    std::int8_t* values;
+    float* scales;
+    float* sums;
+    std::int32_t* offsets;
+};
+
+inline void quantizeBlock32(const float* in, std::size_t columns, std::byte* out) {
+    const Record32 record(columns, out);
+    for (std::size_t b = 0; b < columns / 32; ++b) record.quantize(b, in + b * 32);
+}
+
+inline void quantizePair32(const float* in, std::size_t columns, std::byte* out) {
+    const Record32 first(columns, out);
+    const Record32 second(columns, out + activationLayout(ActivationKind::Q8Block32, columns).stride);
+    for (std::size_t b = 0; b < columns / 32; ++b) {
+        const float* block = in + b * 32;
+        first.quantize(b, block);
+        alignas(64) float rest[32];
+        // A tier with fused multiply-add may round the rest once less: its second record can differ in a last bit.
+        for (std::size_t i = 0; i < 32; ++i) {
+            const float product = first.scales[b] * static_cast<float>(first.values[b * 32 + i]);
+            rest[i] = block[i] - product;
+        }
+        second.quantize(b, rest);
     }
 }
 

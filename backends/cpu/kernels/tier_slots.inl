@@ -44,6 +44,7 @@ constexpr VectorKernels makeVectors() {
     v.floatToHalf = floatRowToHalf;
     v.quantizeBlock32 = quantizeBlock32;
     v.quantizeBlock256 = quantizeBlock256;
+    v.quantizePair32 = quantizePair32;
     v.floatToQ8Row = floatToQ8Row;
     v.dotHalf = dotHalf;
     v.axpyHalf = axpyHalf;

@@ -159,7 +159,7 @@ private:
         for (std::uint32_t number = 1; number <= count; ++number) {
             std::unique_ptr<Shard> shard;
             if (number == m_name->number) {
-                shard = std::move(named);
+                shard.swap(named);
             } else {
                 LOADER_TRY(shard, openSibling(number));
             }

@@ -76,7 +76,7 @@ struct Scalar {
         else if constexpr (std::same_as<T, double>)
             scalar.bits = std::bit_cast<std::uint64_t>(value);
         else
-            scalar.bits = static_cast<std::uint64_t>(value);
+            scalar.bits = static_cast<std::uint64_t>(static_cast<std::int64_t>(value));  // sign-extended
         return scalar;
     }
 

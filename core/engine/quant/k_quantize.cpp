@@ -23,7 +23,8 @@ int roundClamped(float value, int low, int high) {
     if (!(value < static_cast<float>(high))) return high;
     // OPTIMIZATION: shifted to be positive, so that cutting off rounds; std::floor is a call on the baseline
     // processor.
-    return static_cast<int>(value - static_cast<float>(low) + 0.5f) + low;
+    const float shifted = value - static_cast<float>(low) + 0.5f;
+    return static_cast<int>(shifted) + low;
 }
 
 /// The half-precision unit of a block's scales. Denormal halves are coarse, so those are rounded up: rounded

@@ -29,7 +29,8 @@ inline void dequantize(const BlockQ6_K& block, float* out) {
         const std::uint8_t* low = block.lowBits + half * 64 + quarter % 2 * 32;
         const std::uint8_t* high = block.highBits + half * 32;
         for (int i = 0; i < 32; ++i) {
-            const float subScale = scale * static_cast<float>(block.scales[group * 2 + i / 16]);
+            const int part = group * 2 + i / 16;
+            const float subScale = scale * static_cast<float>(block.scales[part]);
             const int quant =
                 ((low[i] >> (quarter / 2 * 4)) & 0x0F) | (((high[i] >> (quarter * 2)) & 3) << 4);
             out[group * 32 + i] = subScale * static_cast<float>(quant - 32);

@@ -64,6 +64,10 @@ void readRecord(const Problem& p, std::size_t token, std::vector<double>& values
         const auto* scales = reinterpret_cast<const float*>(a.token(token) + a.layout.scales);
         steps[k] = static_cast<double>(scales[k / block]);
         values[k] = steps[k] * q[k];
+        if (a.kind != ActivationKind::Q8Pair32) continue;
+        const std::byte* second = a.token(token) + a.layout.stride / 2;
+        steps[k] = static_cast<double>(reinterpret_cast<const float*>(second + a.layout.scales)[k / block]);
+        values[k] += steps[k] * reinterpret_cast<const std::int8_t*>(second)[k];
     }
 }
 

@@ -76,6 +76,8 @@ private Q_SLOTS:
     void cacheRows();
     void quantisersAgreeBitForBit_data() { addTiers(); }
     void quantisersAgreeBitForBit();
+    void pairsStateTheirInputTo16Bits_data() { addTiers(); }
+    void pairsStateTheirInputTo16Bits();
     void quantisersStateTheirInput_data() { addTiers(); }
     void quantisersStateTheirInput();
     void valuesThatAreNotFiniteStayVisible_data() { addTiers(); }
@@ -327,8 +329,32 @@ void TestKernelsVectors::quantisersAgreeBitForBit() {
     QFETCH(IsaTier, tier);
     const KernelTable lowest = selectKernels(IsaTier::Baseline);
     const KernelTable kernels = selectKernels(tier);
-    for (const ActivationKind kind : {ActivationKind::Q8Block32, ActivationKind::Q8Block256}) {
+    for (const ActivationKind kind :
+         {ActivationKind::Q8Block32, ActivationKind::Q8Block256}) {
         QVERIFY(recordOf(kernels, kind, mixedInputs()) == recordOf(lowest, kind, mixedInputs()));
+    }
+}
+
+void TestKernelsVectors::pairsStateTheirInputTo16Bits() {
+    QFETCH(IsaTier, tier);
+    const KernelTable kernels = selectKernels(tier);
+    const std::vector<float> in = mixedInputs();
+    const std::vector<std::byte> record = recordOf(kernels, ActivationKind::Q8Pair32, in);
+    const ActivationLayout layout = activationLayout(ActivationKind::Q8Pair32, in.size());
+    const auto value = [&](const std::byte* half, std::size_t index) {
+        float scale = 0.0f;
+        std::memcpy(&scale, half + layout.scales + index / 32 * sizeof(float), sizeof(float));
+        return static_cast<double>(scale) * reinterpret_cast<const std::int8_t*>(half)[index];
+    };
+    for (std::size_t block = 0; block < in.size(); block += 32) {
+        double largest = 0.0;
+        for (std::size_t i = block; i < block + 32; ++i) largest = std::max(largest, std::abs(double{in[i]}));
+        if (largest < 0x1p-90) continue;  // rounded to zero on purpose
+        for (std::size_t i = block; i < block + 32; ++i) {
+            const double stated = value(record.data(), i) + value(record.data() + layout.stride / 2, i);
+            // Two steps of 1/254: one in 64,516 of the block's largest value.
+            QVERIFY(std::abs(stated - double{in[i]}) <= largest / 64000.0);
+        }
     }
 }
 
