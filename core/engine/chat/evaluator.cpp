@@ -8,6 +8,7 @@
 #include "core/engine/base/utf8.h"
 #include "core/engine/chat/globals.h"
 #include "core/engine/chat/lexer.h"
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/operators.h"
 
 namespace loader::chat {

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: GGUF Loader contributors
 
 #include "core/engine/chat/evaluator.h"
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/operators.h"
 #include "core/engine/chat/print.h"
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/engine/chat/evaluator.h"
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/operators.h"
 #include "core/engine/chat/print.h"
 

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "core/engine/chat/filters.h"
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/operators.h"
 #include "core/engine/chat/print.h"
 #include "core/engine/chat/text_functions.h"

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/engine/chat/filters.h"
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/operators.h"
 
 namespace loader::chat {

@@ -6,6 +6,7 @@
 #include "core/engine/base/utf8.h"
 #include "core/engine/chat/escape.h"
 #include "core/engine/chat/filters.h"
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/operators.h"
 #include "core/engine/chat/percent_format.h"
 #include "core/engine/chat/print.h"

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/engine/chat/filters.h"
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/operators.h"
 #include "core/engine/chat/print.h"
 #include "core/engine/chat/unicode.h"

@@ -3,6 +3,7 @@
 
 #include "core/engine/chat/globals.h"
 
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/operators.h"
 #include "core/engine/chat/print.h"
 #include "core/engine/chat/strftime.h"

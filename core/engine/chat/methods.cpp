@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/engine/base/utf8.h"
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/operators.h"
 #include "core/engine/chat/percent_format.h"
 #include "core/engine/chat/text_functions.h"

@@ -9,6 +9,7 @@
 
 #include "core/engine/base/checked.h"
 #include "core/engine/chat/escape.h"
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/percent_format.h"
 #include "core/engine/chat/unicode.h"
 

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/engine/chat/ast.h"
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/runtime.h"
 
 namespace loader::chat {

@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "core/engine/base/utf8.h"
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/operators.h"
 #include "core/engine/chat/print.h"
 #include "core/engine/chat/unicode.h"

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "core/engine/base/utf8.h"
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/operators.h"
 #include "core/engine/chat/unicode.h"
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/engine/chat/objects.h"
+
 namespace loader::chat {
 namespace {
 

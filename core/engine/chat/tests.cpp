@@ -5,6 +5,7 @@
 
 #include "core/engine/chat/evaluator.h"
 #include "core/engine/chat/filters.h"
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/operators.h"
 #include "core/engine/chat/print.h"
 #include "core/engine/chat/unicode.h"

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/engine/base/utf8.h"
+#include "core/engine/chat/objects.h"
 #include "core/engine/chat/operators.h"
 #include "core/engine/chat/print.h"
 #include "core/engine/chat/unicode.h"

@@ -3,6 +3,8 @@
 
 #include "core/engine/chat/value.h"
 
+#include "core/engine/chat/objects.h"
+
 namespace loader::chat {
 
 const Value* DictObject::find(std::string_view key) const {
