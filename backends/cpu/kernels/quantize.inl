@@ -71,7 +71,8 @@ struct Record32 {
 
 inline void quantizeBlock32(const float* in, std::size_t columns, std::byte* out) {
     const Record32 record(columns, out);
-    for (std::size_t b = 0; b < columns / 32; ++b) record.quantize(b, in + b * 32);
+    for (std::size_t b = 0; b < columns / 32; ++b)
+        record.quantize(b, in + b * 32);
 }
 
 inline void quantizePair32(const float* in, std::size_t columns, std::byte* out) {
@@ -81,7 +82,8 @@ inline void quantizePair32(const float* in, std::size_t columns, std::byte* out)
         const float* block = in + b * 32;
         first.quantize(b, block);
         alignas(64) float rest[32];
-        // A tier with fused multiply-add may round the rest once less: its second record can differ in a last bit.
+        // A tier with fused multiply-add may round the rest once less: its second record can differ in a last
+        // bit.
         for (std::size_t i = 0; i < 32; ++i) {
             const float product = first.scales[b] * static_cast<float>(first.values[b * 32 + i]);
             rest[i] = block[i] - product;

@@ -329,8 +329,7 @@ void TestKernelsVectors::quantisersAgreeBitForBit() {
     QFETCH(IsaTier, tier);
     const KernelTable lowest = selectKernels(IsaTier::Baseline);
     const KernelTable kernels = selectKernels(tier);
-    for (const ActivationKind kind :
-         {ActivationKind::Q8Block32, ActivationKind::Q8Block256}) {
+    for (const ActivationKind kind : {ActivationKind::Q8Block32, ActivationKind::Q8Block256}) {
         QVERIFY(recordOf(kernels, kind, mixedInputs()) == recordOf(lowest, kind, mixedInputs()));
     }
 }
@@ -348,7 +347,8 @@ void TestKernelsVectors::pairsStateTheirInputTo16Bits() {
     };
     for (std::size_t block = 0; block < in.size(); block += 32) {
         double largest = 0.0;
-        for (std::size_t i = block; i < block + 32; ++i) largest = std::max(largest, std::abs(double{in[i]}));
+        for (std::size_t i = block; i < block + 32; ++i)
+            largest = std::max(largest, std::abs(double{in[i]}));
         if (largest < 0x1p-90) continue;  // rounded to zero on purpose
         for (std::size_t i = block; i < block + 32; ++i) {
             const double stated = value(record.data(), i) + value(record.data() + layout.stride / 2, i);
