@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "backends/api/adapter_check.h"
 #include "backends/api/sequence_table.h"
 #include "backends/api/top_tokens.h"
 #include "backends/cpu/exec/executor.h"
@@ -150,6 +151,7 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<Session>> makeCpuSession(const LoadedParts& parts, const SessionOptions& options) {
+    LOADER_CHECK(checkAdapters(parts.program, options.adapters));
     LOADER_TRY(KvCache cache, KvCache::create(parts.program, parts.plan.kvLayers, options.kv,
                                               options.contextTokens, options.sequences));
     auto session = std::make_unique<CpuSession>(parts, options, std::move(cache));
