@@ -20,6 +20,7 @@ public:
     SequenceTable(unsigned sequences, std::uint32_t contextTokens)
         : m_lengths(sequences, 0), m_contextTokens(contextTokens) {}
 
+    std::size_t sequences() const { return m_lengths.size(); }
     std::uint32_t contextTokens() const { return m_contextTokens; }
     std::uint32_t length(std::uint32_t sequence) const { return m_lengths[sequence]; }
     Status checkSequence(std::uint32_t sequence) const {

@@ -19,13 +19,8 @@ inline bool isBetter(const TopToken& a, const TopToken& b) {
     return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
 }
 
-/// Adds biases in place, then appends the best `top` tokens and the log-sum-exp to out. NaN counts as
-/// -infinity.
+/// Appends the best `top` tokens and the log-sum-exp to out. NaN counts as -infinity, in place.
 inline void appendTopTokens(std::span<float> logits, const OutputRequest& request, ForwardOutput& out) {
-    for (const TokenBias& bias : request.bias) {
-        const bool known = bias.token >= 0 && static_cast<std::size_t>(bias.token) < logits.size();
-        if (known) logits[static_cast<std::size_t>(bias.token)] += bias.bias;
-    }
     const std::size_t wanted = std::min<std::size_t>(request.top, logits.size());
     const std::size_t first = out.top.size();
     // A heap of the best so far, the worst of them on top.

@@ -59,6 +59,7 @@ Result<std::unique_ptr<Model>> ReferenceBackend::load(const graph::Program& prog
                                                       const std::string&, const LoadOptions& options,
                                                       Progress* progress, CancelToken cancel) {
     LOADER_CHECK(cancel.check());
+    if (segments.empty()) return Error(Errc::B702, {"reference", "no part of the model was asked for"});
     if (progress) progress->report(1, 1);
     const unsigned threads = options.threads != 0 ? options.threads : physicalCores();
     return std::unique_ptr<Model>(std::make_unique<ReferenceModel>(program, weights, segments, threads));

@@ -9,6 +9,7 @@
 #include <functional>
 #include <numeric>
 
+#include "backends/api/adapter_check.h"
 #include "backends/api/sequence_table.h"
 #include "backends/api/top_tokens.h"
 #include "backends/reference/reference_math.h"
@@ -39,7 +40,14 @@ public:
           m_adapters(options.adapters),
           m_table(options.sequences, options.contextTokens),
           m_kv(program.kvLayers.size(), std::vector<KvRows>(options.sequences)),
-          m_pool(threads) {}
+          m_pool(threads) {
+        for (std::uint32_t index : m_segments) {
+            for (const graph::Op& op : program.segments[index].ops) {
+                if (const auto* store = std::get_if<graph::RopeStoreOp>(&op))
+                    m_kvLayers.push_back(store->kvLayer);
+            }
+        }
+    }
 
     Status forward(std::span<const BatchItem> batch, const OutputRequest& request, ForwardOutput& out,
                    CancelToken cancel) override {
@@ -90,14 +98,13 @@ public:
         const std::uint32_t length = m_table.length(sequence);
         out.resize(sizeof length);
         std::memcpy(out.data(), &length, sizeof length);
-        for (std::size_t layer = 0; layer < m_kv.size(); ++layer) {
-            for (const std::vector<double>* rows :
-                 {&m_kv[layer][sequence].keys, &m_kv[layer][sequence].values}) {
-                const std::size_t bytes =
-                    std::size_t{length} * rowWidth(layer, rows, sequence) * sizeof(double);
-                const auto* data = reinterpret_cast<const std::byte*>(rows->data());
-                out.insert(out.end(), data, data + bytes);
-            }
+        const auto append = [&](const std::vector<double>& rows, std::size_t width) {
+            const auto* data = reinterpret_cast<const std::byte*>(rows.data());
+            out.insert(out.end(), data, data + length * width * sizeof(double));
+        };
+        for (std::uint32_t layer : m_kvLayers) {
+            append(m_kv[layer][sequence].keys, keyWidth(m_program.kvLayers[layer]));
+            append(m_kv[layer][sequence].values, valueWidth(m_program.kvLayers[layer]));
         }
         return {};
     }
@@ -109,13 +116,13 @@ public:
         std::memcpy(&length, saved.data(), sizeof length);
         saved = saved.subspan(sizeof length);
         std::uint64_t width = 0;
-        for (const graph::KvLayer& kv : m_program.kvLayers)
-            width += keyWidth(kv) + valueWidth(kv);
+        for (std::uint32_t layer : m_kvLayers)
+            width += keyWidth(m_program.kvLayers[layer]) + valueWidth(m_program.kvLayers[layer]);
         if (length > m_table.contextTokens() ||
             saved.size() != std::uint64_t{length} * width * sizeof(double)) {
             return Error(Errc::F807, {"it belongs to another model or context"});
         }
-        for (std::size_t layer = 0; layer < m_kv.size(); ++layer) {
+        for (std::uint32_t layer : m_kvLayers) {
             KvRows& rows = m_kv[layer][sequence];
             saved = take(saved, length * keyWidth(m_program.kvLayers[layer]), rows.keys);
             saved = take(saved, length * valueWidth(m_program.kvLayers[layer]), rows.values);
@@ -128,10 +135,6 @@ private:
     static std::size_t keyWidth(const graph::KvLayer& kv) { return std::size_t{kv.kvHeads} * kv.keyLength; }
     static std::size_t valueWidth(const graph::KvLayer& kv) {
         return std::size_t{kv.kvHeads} * kv.valueLength;
-    }
-    std::size_t rowWidth(std::size_t layer, const std::vector<double>* rows, std::uint32_t sequence) const {
-        const graph::KvLayer& kv = m_program.kvLayers[layer];
-        return rows == &m_kv[layer][sequence].keys ? keyWidth(kv) : valueWidth(kv);
     }
     static std::span<const std::byte> take(std::span<const std::byte> from, std::size_t count,
                                            std::vector<double>& to) {
@@ -226,10 +229,11 @@ private:
         const graph::Segment& first = m_program.segments[m_segments.front()];
         for (std::size_t t = 0; t < tokens(); ++t) {
             const BatchItem& item = m_batch[t];
-            if (item.token != kNoToken) continue;
-            if (!item.row) return Error(Errc::B708, {std::to_string(t), "an item has neither token nor row"});
-            const float* from = item.row;
             const bool inStream = first.kind == graph::SegmentKind::Embedding;
+            if (item.token != kNoToken && inStream) continue;
+            if (item.token != kNoToken || !item.row)
+                return Error(Errc::B708, {std::to_string(item.position[0]), "the item has no row"});
+            const float* from = item.row;
             const std::vector<SlotId> stream = inStream ? embeddingOutput(first) : first.carried;
             for (SlotId slot : stream) {
                 for (double& x : row(slot, t))
@@ -527,6 +531,8 @@ private:
     const std::vector<std::uint32_t>& m_segments;
     std::vector<Adapter> m_adapters;
     SequenceTable m_table;
+    /// Layers that the loaded segments write, in order.
+    std::vector<std::uint32_t> m_kvLayers;
     /// [kvLayer][sequence]
     std::vector<std::vector<KvRows>> m_kv;
     ThreadPool m_pool;
@@ -542,6 +548,7 @@ Result<std::unique_ptr<Session>> makeReferenceSession(const graph::Program& prog
                                                       const std::vector<Weight>& weights,
                                                       const std::vector<std::uint32_t>& segments,
                                                       const SessionOptions& options, unsigned threads) {
+    LOADER_CHECK(checkAdapters(program, options.adapters));
     return std::unique_ptr<Session>(
         std::make_unique<ReferenceSession>(program, weights, segments, options, threads));
 }

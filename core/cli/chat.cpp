@@ -9,6 +9,7 @@
 
 #include "core/cli/context.h"
 #include "core/host/chat_prompt.h"
+#include "core/host/recommended_sampling.h"
 
 namespace loader::cli {
 namespace {
@@ -144,9 +145,11 @@ Result<int> Chat::talk() {
 }  // namespace
 
 Result<int> chatCommand(Context& context) {
-    LOADER_TRY(host::AnswerOptions options, answerOptions(context));
+    LOADER_CHECK(answerOptions(context, {}));  // a wrong option is told before a model is loaded
     LOADER_TRY(const host::LoadRequest request, loadRequest(context));
     LOADER_TRY(const Loaded loaded, loadModel(context, request));
+    LOADER_TRY(host::AnswerOptions options,
+               answerOptions(context, host::recommendedSampling(loaded.model->file().metadata())));
     LOADER_TRY(const host::ModelText* words, loaded.model->text());
     LOADER_TRY(const chat::Template* compiled, loaded.model->chatTemplate());
     options.removeSpacePrefix = true;

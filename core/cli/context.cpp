@@ -108,9 +108,11 @@ Result<host::LoadRequest> loadRequest(const Context& context) {
     return request;
 }
 
-Result<host::AnswerOptions> answerOptions(const Context& context) {
+Result<host::AnswerOptions> answerOptions(const Context& context,
+                                          const sampling::SamplingParameters& defaults) {
     const Arguments& arguments = context.arguments;
     host::AnswerOptions options;
+    options.sampling = defaults;
     sampling::SamplingParameters& sampling = options.sampling;
     LOADER_CHECK(takeReal(arguments, "temperature", sampling.temperature));
     LOADER_CHECK(takeReal(arguments, "top-p", sampling.topP));

@@ -33,8 +33,9 @@ extern const std::span<const OptionSpec> kGenerationOptions;
 Result<host::LoadRequest> loadRequest(const Context& context);
 /// Resolves MODEL, the first operand. @errors F802
 Result<std::string> modelPath(const Context& context);
-/// @errors X001, X006
-Result<host::AnswerOptions> answerOptions(const Context& context);
+/// What the options say, on top of defaults (what the model's file recommends). @errors X001, X006
+Result<host::AnswerOptions> answerOptions(const Context& context,
+                                          const sampling::SamplingParameters& defaults);
 
 /// A model with the registry it needs.
 struct Loaded {

@@ -5,6 +5,7 @@
 
 #include "core/cli/context.h"
 #include "core/host/chat_prompt.h"
+#include "core/host/recommended_sampling.h"
 
 namespace loader::cli {
 namespace {
@@ -51,10 +52,12 @@ Result<int> runCommand(Context& context) {
     Output& output = context.output;
     if (context.arguments.has("system") && !context.arguments.has("chat"))
         return Error(Errc::X001, {"--system needs --chat: raw text has no system message."});
-    LOADER_TRY(host::AnswerOptions options, answerOptions(context));
+    LOADER_CHECK(answerOptions(context, {}));  // a wrong option is told before a model is loaded
     LOADER_TRY(const host::LoadRequest request, loadRequest(context));
     LOADER_TRY(const std::string text, promptText(context));
     LOADER_TRY(const Loaded loaded, loadModel(context, request));
+    LOADER_TRY(host::AnswerOptions options,
+               answerOptions(context, host::recommendedSampling(loaded.model->file().metadata())));
     LOADER_TRY(Prompt prompt, encodePrompt(context, *loaded.model, text));
     options.removeSpacePrefix = !prompt.continuesText;
 

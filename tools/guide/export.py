@@ -35,6 +35,7 @@ def fields(shape, tokenizer):
         ("general.languages", ARRAY, ["en"], STRING),
         ("general.file_type", U32, 7),
         ("general.quantization_version", U32, 2),
+        ("general.sampling.temp", FLOAT, 0.0),  # It knows one good answer to each question.
         ("llama.block_count", U32, shape["layers"]),
         ("llama.context_length", U32, shape["context"]),
         ("llama.embedding_length", U32, shape["width"]),

@@ -76,6 +76,7 @@ Result<std::unique_ptr<Model>> CpuBackend::load(const graph::Program& program, W
                                                 const LoadOptions& options, Progress* progress,
                                                 CancelToken cancel) {
     LOADER_CHECK(cancel.check());
+    if (segments.empty()) return Error(Errc::B702, {"cpu", "no part of the model was asked for"});
     LOADER_TRY(KernelTable kernels, kernelsFor(options));
     const std::vector<std::string> unsupported = unsupportedParts(program, segments, kernels);
     if (!unsupported.empty()) return Error(Errc::B702, {"cpu", unsupported.front()});

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "backends/api/adapter_check.h"
 #include "backends/api/sequence_table.h"
 #include "backends/api/top_tokens.h"
 #include "backends/cpu/exec/executor.h"
@@ -51,7 +52,7 @@ public:
         LOADER_CHECK(checkItems(batch));
         std::size_t begin = 0;
         while (begin < batch.size()) {
-            LOADER_TRY(const std::size_t count, stepLength(batch.subspan(begin)));
+            LOADER_TRY(const std::size_t count, stepLength(batch, begin));
             const std::span<const std::uint32_t> ends(m_visibleEnds);
             LOADER_CHECK(m_executor->step(batch.subspan(begin, count), ends.subspan(begin, count), m_cache,
                                           request, out, cancel));
@@ -124,16 +125,27 @@ private:
         return {};
     }
 
-    /// As many items as a step holds, without cutting through a bidirectional group.
-    Result<std::size_t> stepLength(std::span<const BatchItem> rest) const {
+    /// As many items from `begin` on as a step holds, so that no item of it sees a position that only a later
+    /// step computes: bidirectional groups stay whole, also where other sequences lie between their items.
+    Result<std::size_t> stepLength(std::span<const BatchItem> batch, std::size_t begin) {
         const std::size_t most = m_parts.options.batchTokens;
-        if (rest.size() <= most) return rest.size();
-        std::size_t count = most;
-        const auto cutsGroup = [&] {
-            return rest[count].group != 0 && rest[count].group == rest[count - 1].group;
+        if (batch.size() - begin <= most) return batch.size() - begin;
+        struct Ends {
+            std::uint32_t computed = 0;
+            std::uint32_t seen = 0;
         };
-        while (count > 0 && cutsGroup())
-            --count;
+        std::vector<Ends> ends(m_table.sequences());
+        std::size_t unfinished = 0;
+        std::size_t count = 0;
+        for (std::size_t i = 0; i < most; ++i) {
+            const BatchItem& item = batch[begin + i];
+            Ends& own = ends[item.sequence];
+            if (own.seen > own.computed) --unfinished;
+            own.computed = item.position[0] + 1;
+            own.seen = std::max(own.seen, m_visibleEnds[begin + i]);
+            if (own.seen > own.computed) ++unfinished;
+            if (unfinished == 0) count = i + 1;
+        }
         if (count == 0)
             return Error(Errc::R902, {"a group of more than " + std::to_string(most), std::to_string(most)});
         return count;
@@ -150,6 +162,7 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<Session>> makeCpuSession(const LoadedParts& parts, const SessionOptions& options) {
+    LOADER_CHECK(checkAdapters(parts.program, options.adapters));
     LOADER_TRY(KvCache cache, KvCache::create(parts.program, parts.plan.kvLayers, options.kv,
                                               options.contextTokens, options.sequences));
     auto session = std::make_unique<CpuSession>(parts, options, std::move(cache));

@@ -186,17 +186,17 @@ void Walker::addBias(TensorId bias, std::size_t rowOffset, TeamMember::Range row
     }
 }
 
-void Walker::addAdapters(TensorId weight, SlotId in, TeamMember::Range rows, float* out,
-                         std::size_t outStride) {
+void Walker::addAdapters(const AdapterJob& job, TeamMember::Range rows, float* out, std::size_t outStride) {
     for (const backend::Adapter& adapter : m_context.adapters) {
-        if (adapter.target != weight) continue;
-        const std::size_t columns = weightRef(weight).columns;
-        for (std::size_t t = 0; t < tokens(); ++t) {
+        if (adapter.target != job.weight) continue;
+        const std::size_t columns = weightRef(job.weight).columns;
+        for (std::size_t t = 0; t < job.tokens; ++t) {
+            const float* in = job.in + t * job.inStride;
             for (std::uint32_t k = 0; k < adapter.rank; ++k) {
-                const float inner = adapter.strength *
-                                    m_vectors.dot(adapter.a.data() + k * columns, slot(in).row(t), columns);
+                const float inner =
+                    adapter.strength * m_vectors.dot(adapter.a.data() + k * columns, in, columns);
                 for (std::size_t r = rows.begin; r < rows.end; ++r) {
-                    out[t * outStride + r] += inner * adapter.b[r * adapter.rank + k];
+                    out[t * outStride + r] += inner * adapter.b[(job.firstRow + r) * adapter.rank + k];
                 }
             }
         }
@@ -212,7 +212,7 @@ void Walker::multiply(const graph::Linear& linear, SlotId in, float* out, std::s
     multiplyRows(m_context.kernels, weights, rows.begin, rows.end, input, tokens(), out, outStride,
                  m_scratch.kernels.view(), mode);
     addBias(linear.bias, 0, rows, out, outStride);
-    addAdapters(linear.weight, in, rows, out, outStride);
+    addAdapters({linear.weight, 0, slot(in).row(0), slot(in).stride(), tokens()}, rows, out, outStride);
 }
 
 void Walker::multiplyFused(const graph::QkvOp& op) {
@@ -228,6 +228,8 @@ void Walker::multiplyFused(const graph::QkvOp& op) {
             multiplyRows(m_context.kernels, view, share.begin, share.end, input, tokens(), slot(id).row(0),
                          slot(id).stride(), m_scratch.kernels.view());
             addBias(op.fused.bias, offset, share, slot(id).row(0), slot(id).stride());
+            addAdapters({op.fused.weight, offset, slot(op.in).row(0), slot(op.in).stride(), tokens()}, share,
+                        slot(id).row(0), slot(id).stride());
         }
         offset += rows;
     };
@@ -398,6 +400,8 @@ void Walker::headRows(const graph::HeadOp& op, std::size_t first, std::size_t co
     if (rows.begin != rows.end) {
         multiplyRows(m_context.kernels, weights, rows.begin, rows.end, gathered.view(kind), count, logits,
                      weights.rows, m_scratch.kernels.view());
+        addAdapters({op.linear.weight, 0, gathered.row(0), gathered.stride(), count}, rows, logits,
+                    weights.rows);
     }
     const std::span<const float> bias = vectorOf(op.linear.bias, m_bias);
     for (std::size_t i = 0; i < count; ++i) {

@@ -62,8 +62,15 @@ private:
                   OutputMode mode);
     void addBias(graph::TensorId bias, std::size_t rowOffset, TeamMember::Range rows, float* out,
                  std::size_t outStride);
-    void addAdapters(graph::TensorId weight, graph::SlotId in, TeamMember::Range rows, float* out,
-                     std::size_t outStride);
+    /// What an adapter of `weight` multiplies, and which row of the whole matrix `out` begins with.
+    struct AdapterJob {
+        graph::TensorId weight;
+        std::size_t firstRow;
+        const float* in;
+        std::size_t inStride;
+        std::size_t tokens;
+    };
+    void addAdapters(const AdapterJob& job, TeamMember::Range rows, float* out, std::size_t outStride);
     void multiplyFused(const graph::QkvOp& op);
     void normHeads(const graph::QkvOp& op);
     void activate(graph::Activation activation, const float* gate, float* out, std::size_t count) const;

@@ -14,12 +14,16 @@ namespace loader::cpu {
 void Walker::run(const graph::RouteOp& op) {
     const ActivationView input = activation(op.in, op.linear.weight);
     const WeightView weights = viewOf(op.linear.weight);
+    const std::span<const float> bias = vectorOf(op.linear.bias, m_bias);
     std::vector<std::uint32_t> order(op.experts);
     m_row.resize(op.experts);
     const auto share = m_member.share(tokens());
     for (std::size_t t = share.begin; t < share.end; ++t) {
         multiplyRows(m_context.kernels, weights, 0, op.experts, input.from(t), 1, m_row.data(), op.experts,
                      m_scratch.kernels.view());
+        if (!bias.empty()) m_vectors.add(bias.data(), m_row.data(), op.experts);
+        addAdapters({op.linear.weight, 0, slot(op.in).row(t), 0, 1}, {0, op.experts}, m_row.data(),
+                    op.experts);
         if (op.gating == graph::Gating::Softmax) {
             const float sum =
                 m_vectors.expRow(m_row.data(), m_vectors.maximum(m_row.data(), op.experts), op.experts);

@@ -29,7 +29,8 @@ struct RealKey {
 constexpr RealKey kRealKeys[] = {
     {"attention.layer_norm_rms_epsilon", 1e-30, 1.0},
     {"attention.layer_norm_epsilon", 1e-30, 1.0},
-    {"rope.freq_base", 1e-3, 1e30},
+    // At 1 all pairs turn alike, and the YaRN ramp would divide by the logarithm of 1.
+    {"rope.freq_base", 1.001, 1e30},
     {"rope.scaling.factor", 1e-6, 1e6},
     {"rope.scale_linear", 1e-6, 1e6},
     {"rope.scaling.attn_factor", 1e-6, 1e6},
@@ -69,7 +70,6 @@ private:
             if (!m_metadata.contains(key(row.key))) continue;
             const std::optional<double> value = real(row.key);
             if (!value) return Error(Errc::M111, {key(row.key), "not a number"}, key(row.key));
-            // rope.scale_linear and rope.scaling.factor may be 0 in old files, where it means "no scaling".
             if (!(*value >= row.least && *value <= row.greatest)) {
                 return Error(Errc::M120, {key(row.key), std::to_string(*value)}, key(row.key));
             }
@@ -156,6 +156,18 @@ private:
         return {};
     }
 
+    /// The rows of all heads of any layer must fit a slot's width.
+    Status checkHeadRows(std::uint64_t length, const char* name) const {
+        for (const LayerParameters& layer : m_values.layers) {
+            const auto product = checkedMul<std::uint64_t>(length, layer.heads);
+            if (product && *product <= std::numeric_limits<std::uint32_t>::max()) continue;
+            return Error(Errc::M126,
+                         {std::to_string(length) + " × " + std::to_string(layer.heads) + " heads"},
+                         key(name));
+        }
+        return {};
+    }
+
     Status readHeadLengths() {
         const std::uint32_t heads = m_values.layers.front().heads;
         const bool given = m_metadata.contains(key("attention.key_length"));
@@ -171,16 +183,15 @@ private:
             const auto length = m_metadata.get<std::uint64_t>(key("attention.key_length"));
             if (!length || *length == 0)
                 return Error(Errc::M105, {"the key length is 0"}, key("attention.key_length"));
-            const auto product = checkedMul<std::uint64_t>(*length, heads);
-            if (!product || *product > std::numeric_limits<std::uint32_t>::max()) {
-                return Error(Errc::M126, {"key length × heads"}, key("attention.key_length"));
-            }
+            LOADER_CHECK(checkHeadRows(*length, "attention.key_length"));
             m_values.keyLength = static_cast<std::uint32_t>(*length);
         }
         m_values.valueLength = m_values.keyLength;
         if (m_metadata.contains(key("attention.value_length"))) {
             LOADER_TRY(m_values.valueLength, number("attention.value_length", Errc::M105, 1, kMaxWidth));
         }
+        LOADER_CHECK(checkHeadRows(m_values.keyLength, "attention.key_length"));
+        LOADER_CHECK(checkHeadRows(m_values.valueLength, "attention.value_length"));
         if (m_values.keyLength > kMaxWidth || m_values.valueLength > kMaxWidth) {
             return Error(Errc::M126, {"head size"}, key("attention.key_length"));
         }
@@ -236,6 +247,10 @@ private:
         if (m_metadata.contains(key("expert_feed_forward_length"))) {
             LOADER_TRY(m_values.expertFeedForward,
                        number("expert_feed_forward_length", Errc::M107, 1, kMaxFeedForward));
+        }
+        if (std::uint64_t{m_values.expertsUsed} * m_values.expertFeedForward >
+            std::numeric_limits<std::uint32_t>::max()) {
+            return Error(Errc::M126, {"experts used × their feed-forward length"}, key("expert_used_count"));
         }
         return {};
     }

@@ -43,9 +43,10 @@ std::optional<std::uint32_t> layerOf(std::string_view name) {
 class Lowering {
 public:
     Lowering(const gguf::Metadata& metadata, std::span<const gguf::TensorInfo> tensors, const ArchSpec& spec,
-             HyperParameters values)
+             const std::string& prefix, HyperParameters values)
         : m_metadata(metadata),
           m_spec(spec),
+          m_prefix(prefix),
           m_values(std::move(values)),
           m_tensors(tensors, m_lowered.program),
           m_context{m_spec, m_values, m_tensors, m_lowered.program, {}, graph::kNone} {}
@@ -86,7 +87,7 @@ private:
                           std::to_string(rows) + " rows"},
                          "token_embd.weight");
         };
-        const std::string sizeKey = std::string(m_spec.name) + ".vocab_size";
+        const std::string sizeKey = m_prefix + ".vocab_size";
         if (const auto size = m_metadata.get<std::uint64_t>(sizeKey); size && *size != rows) {
             return disagrees(sizeKey.c_str(), *size);
         }
@@ -177,6 +178,8 @@ private:
 
     const gguf::Metadata& m_metadata;
     const ArchSpec& m_spec;
+    /// In front of the file's keys.
+    const std::string& m_prefix;
     HyperParameters m_values;
     Lowered m_lowered;
     TensorTable m_tensors;
@@ -190,12 +193,13 @@ Result<Lowered> lower(const gguf::Metadata& metadata, std::span<const gguf::Tens
     LOADER_TRY(const std::string name, architectureName(metadata, architecture));
     const ArchSpec* spec = findSpec(name);
     if (!spec) return Error(Errc::M102, {name, knownNames()}, "general.architecture");
+    if (tensors.empty()) return Error(Errc::M101, {"it has a name and no tensors"}, "general.architecture");
     graph::Program unused;
     LOADER_CHECK(TensorTable(tensors, unused).checkTypes());
     // An override still reads the keys under the name the file uses.
     const std::string prefix(metadata.text("general.architecture").value_or(spec->name));
     LOADER_TRY(HyperParameters values, readHyperParameters(metadata, *spec, prefix));
-    Lowering lowering(metadata, tensors, *spec, std::move(values));
+    Lowering lowering(metadata, tensors, *spec, prefix, std::move(values));
     return lowering.run();
 }
 

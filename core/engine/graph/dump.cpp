@@ -12,16 +12,15 @@ namespace loader::graph {
 namespace {
 
 /// The shortest text that reads back as the same number, independent of the locale.
-std::string number(double value) {
+std::string number(float value) {
     char buffer[32];
     const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
     return std::string(buffer, result.ptr);
 }
 
-std::string number(float value) {
-    char buffer[32];
-    const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
-    return std::string(buffer, result.ptr);
+/// In single precision: mathematical libraries differ in the last bit of a power or logarithm.
+std::string rounded(double value) {
+    return number(static_cast<float>(value));
 }
 
 struct Printer {
@@ -136,8 +135,8 @@ void printTables(const Program& program, std::string& text) {
     for (std::size_t i = 0; i < program.ropes.size(); ++i) {
         const Rope& rope = program.ropes[i];
         text += "rope " + std::to_string(i) + " pairs=" + std::string(nameOf(rope.pairs)) +
-                " dims=" + std::to_string(rope.dims()) + " first=" + number(rope.frequencies.front()) +
-                " last=" + number(rope.frequencies.back()) + " magnitude=" + number(rope.magnitude);
+                " dims=" + std::to_string(rope.dims()) + " first=" + rounded(rope.frequencies.front()) +
+                " last=" + rounded(rope.frequencies.back()) + " magnitude=" + rounded(rope.magnitude);
         if (rope.factors != kNone) text += " factors=" + program.weights[rope.factors].name;
         text += "\n";
     }
