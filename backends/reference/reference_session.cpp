@@ -64,13 +64,7 @@ public:
         LOADER_CHECK(placeRows());
         for (std::uint32_t index : m_segments) {
             LOADER_CHECK(cancel.check());
-            for (const graph::Op& op : m_program.segments[index].ops) {
-                if (const auto* head = std::get_if<graph::HeadOp>(&op)) {
-                    runHead(*head, request, out);
-                } else {
-                    LOADER_CHECK(std::visit([this](const auto& concrete) { return run(concrete); }, op));
-                }
-            }
+            LOADER_CHECK(runSegment(m_program.segments[index], request, out));
         }
         collectHidden(request, out);
         m_table.commit(batch);
@@ -141,6 +135,17 @@ private:
         to.resize(count);
         if (count != 0) std::memcpy(to.data(), from.data(), count * sizeof(double));
         return from.subspan(count * sizeof(double));
+    }
+
+    Status runSegment(const graph::Segment& segment, const OutputRequest& request, ForwardOutput& out) {
+        for (const graph::Op& op : segment.ops) {
+            if (const auto* head = std::get_if<graph::HeadOp>(&op)) {
+                runHead(*head, request, out);
+            } else {
+                LOADER_CHECK(std::visit([this](const auto& concrete) { return run(concrete); }, op));
+            }
+        }
+        return {};
     }
 
     std::size_t tokens() const { return m_batch.size(); }

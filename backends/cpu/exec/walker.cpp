@@ -186,20 +186,22 @@ void Walker::addBias(TensorId bias, std::size_t rowOffset, TeamMember::Range row
     }
 }
 
+void Walker::addAdapter(const backend::Adapter& adapter, const AdapterJob& job, TeamMember::Range rows,
+                        float* out, std::size_t outStride) {
+    const std::size_t columns = weightRef(job.weight).columns;
+    for (std::size_t t = 0; t < job.tokens; ++t) {
+        const float* in = job.in + t * job.inStride;
+        for (std::uint32_t k = 0; k < adapter.rank; ++k) {
+            const float inner = adapter.strength * m_vectors.dot(adapter.a.data() + k * columns, in, columns);
+            for (std::size_t r = rows.begin; r < rows.end; ++r)
+                out[t * outStride + r] += inner * adapter.b[(job.firstRow + r) * adapter.rank + k];
+        }
+    }
+}
+
 void Walker::addAdapters(const AdapterJob& job, TeamMember::Range rows, float* out, std::size_t outStride) {
     for (const backend::Adapter& adapter : m_context.adapters) {
-        if (adapter.target != job.weight) continue;
-        const std::size_t columns = weightRef(job.weight).columns;
-        for (std::size_t t = 0; t < job.tokens; ++t) {
-            const float* in = job.in + t * job.inStride;
-            for (std::uint32_t k = 0; k < adapter.rank; ++k) {
-                const float inner =
-                    adapter.strength * m_vectors.dot(adapter.a.data() + k * columns, in, columns);
-                for (std::size_t r = rows.begin; r < rows.end; ++r) {
-                    out[t * outStride + r] += inner * adapter.b[(job.firstRow + r) * adapter.rank + k];
-                }
-            }
-        }
+        if (adapter.target == job.weight) addAdapter(adapter, job, rows, out, outStride);
     }
 }
 
@@ -363,7 +365,7 @@ void Walker::activate(graph::Activation activation, const float* gate, float* ou
         case graph::Activation::GeluTanh: m_vectors.geluMultiply(argument, up, out, count); return;
         case graph::Activation::Relu:
             for (std::size_t i = 0; i < count; ++i)
-                out[i] = std::max(argument[i], 0.0f) * (up ? up[i] : 1.0f);
+                out[i] = std::max(argument[i], 0.0f) * (gate ? out[i] : 1.0f);
             return;
     }
 }

@@ -70,6 +70,8 @@ private:
         std::size_t inStride;
         std::size_t tokens;
     };
+    void addAdapter(const backend::Adapter& adapter, const AdapterJob& job, TeamMember::Range rows,
+                    float* out, std::size_t outStride);
     void addAdapters(const AdapterJob& job, TeamMember::Range rows, float* out, std::size_t outStride);
     void multiplyFused(const graph::QkvOp& op);
     void normHeads(const graph::QkvOp& op);
