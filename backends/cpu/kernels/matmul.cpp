@@ -50,6 +50,19 @@ void runKernel(const TypeKernels& slot, const RowsJob& job) {
     (job.tokens >= kPanelTokens ? slot.panels : slot.rows)(job);
 }
 
+/// Adds the results of both records of each token into the job's output; `out` is the first token's first
+/// row.
+void addPairs(const float* results, std::size_t tokens, std::size_t rows, float* out, const RowsJob& job) {
+    for (std::size_t t = 0; t < tokens; ++t) {
+        const float* pair = results + 2 * t * kPanelRows;
+        float* row = out + t * job.outStride;
+        for (std::size_t r = 0; r < rows; ++r) {
+            const float sum = pair[r] + pair[kPanelRows + r];
+            row[r] = job.accumulate ? row[r] + sum : sum;
+        }
+    }
+}
+
 /// Each token is two records: multiplies both at once, panel by panel, and adds their results.
 void multiplyPairs(const TypeKernels& slot, const RowsJob& job) {
     const std::size_t columns = job.weights.columns;
@@ -69,14 +82,7 @@ void multiplyPairs(const TypeKernels& slot, const RowsJob& job) {
             part.outStride = kPanelRows;
             part.accumulate = false;
             runKernel(slot, part);
-            for (std::size_t t = 0; t < tokens; ++t) {
-                float* out = job.out + (first + t) * job.outStride + row;
-                const float* pair = results + 2 * t * kPanelRows;
-                for (std::size_t r = 0; r < part.rowEnd; ++r) {
-                    const float sum = pair[r] + pair[kPanelRows + r];
-                    out[r] = job.accumulate ? out[r] + sum : sum;
-                }
-            }
+            addPairs(results, tokens, part.rowEnd, job.out + first * job.outStride + row, job);
         }
     }
 }

@@ -101,6 +101,21 @@ Result<Value> sliceText(Runtime& runtime, const Value& value, const Bounds& boun
     return runtime.makeText(builder);
 }
 
+Result<Values> charactersOf(Runtime& runtime, const Text& text) {
+    Values items;
+    const std::string_view bytes = text.bytes();
+    // Each character becomes a value of its own.
+    LOADER_CHECK(runtime.heap.expect(countCharacters(bytes) * (sizeof(Value) + sizeof(TextObject))));
+    for (std::size_t i = 0; i < bytes.size();) {
+        LOADER_CHECK(runtime.meter.step());
+        const std::size_t width = utf8::decode(bytes.substr(i)).length;
+        LOADER_TRY(Value character, runtime.makeText(text.part(i, i + width)));
+        items.push_back(std::move(character));
+        i += width;
+    }
+    return items;
+}
+
 }  // namespace
 
 Result<std::size_t> lengthOf(Runtime& runtime, const Value& value) {
@@ -233,20 +248,7 @@ Result<Values> itemsOf(Runtime& runtime, const Value& value) {
         case Kind::Undefined:
             if (value.as<UndefinedObject>().forbidden) return undefinedUse(value);
             return items;
-        case Kind::String: {
-            const Text& text = value.text();
-            const std::string_view bytes = text.bytes();
-            // Each character becomes a value of its own.
-            LOADER_CHECK(runtime.heap.expect(countCharacters(bytes) * (sizeof(Value) + sizeof(TextObject))));
-            for (std::size_t i = 0; i < bytes.size();) {
-                LOADER_CHECK(runtime.meter.step());
-                const std::size_t width = utf8::decode(bytes.substr(i)).length;
-                LOADER_TRY(Value character, runtime.makeText(text.part(i, i + width)));
-                items.push_back(std::move(character));
-                i += width;
-            }
-            return items;
-        }
+        case Kind::String: return charactersOf(runtime, value.text());
         case Kind::Range: {
             const auto& range = value.as<RangeObject>();
             if (range.count > runtime.heap.limit() / sizeof(Value)) return runtime.heap.full().error();
