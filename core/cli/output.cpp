@@ -84,7 +84,7 @@ int exitStatusOf(const Error& error) {
         case Errc::F806: return 4;
         case Errc::B701:
         case Errc::T211:
-        case Errc::T212: return 2;
+        case Errc::T212:
         case Errc::X001:
         case Errc::X004:
         case Errc::X006: return 2;

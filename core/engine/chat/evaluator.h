@@ -102,6 +102,9 @@ private:
 
     // evaluator_calls.cpp
     Result<Value> call(const Value& callee, Arguments& arguments);
+    /// receiver.name(arguments); the caller, if any, is handed on as the argument of that name.
+    Result<Value> callAttribute(const Value& receiver, std::uint32_t name, const Node& callNode,
+                                const Value* caller);
     Result<Value> callNamed(const Value& receiver, std::uint32_t name, Arguments& arguments);
     Result<Value> callMacro(const MacroObject& macro, Arguments& arguments);
     Status bindParameters(const Node& node, Scope& scope, Arguments& arguments);

@@ -28,6 +28,13 @@ Result<Value> Evaluator::call(const Value& callee, Arguments& given) {
     }
 }
 
+Result<Value> Evaluator::callAttribute(const Value& receiver, std::uint32_t name, const Node& callNode,
+                                       const Value* caller) {
+    LOADER_TRY(Arguments given, arguments(callNode));
+    if (caller) given.named.emplace_back("caller", *caller);
+    return callNamed(receiver, name, given);
+}
+
 Result<Value> Evaluator::callNamed(const Value& receiver, std::uint32_t name, Arguments& given) {
     LOADER_CHECK(meter.step());
     if (receiver.is(Kind::Loop)) {

@@ -117,14 +117,18 @@ Result<Value> Evaluator::dictLiteral(const Node& expression) {
         LOADER_TRY(Value key, evaluate(item(expression, i)));
         LOADER_TRY(Value value, evaluate(item(expression, i + 1)));
         LOADER_CHECK(checkKey(key));
-        bool replaced = false;
+        Value* present = nullptr;
         for (auto& entry : entries) {
-            LOADER_TRY(replaced, equal(*this, entry.first, key));
-            if (!replaced) continue;
-            entry.second = std::move(value);
+            LOADER_TRY(const bool same, equal(*this, entry.first, key));
+            if (!same) continue;
+            present = &entry.second;
             break;
         }
-        if (!replaced) entries.emplace_back(std::move(key), std::move(value));
+        if (present) {
+            *present = std::move(value);
+        } else {
+            entries.emplace_back(std::move(key), std::move(value));
+        }
     }
     return makeDict(std::move(entries));
 }
@@ -224,14 +228,11 @@ Result<Value> Evaluator::postfix(const Node& expression, Value value, const Valu
             i + 1 < expression.count && node(item(expression, i + 1)).kind == NodeKind::Call;
         switch (operation.kind) {
             case NodeKind::Attribute: {
-                if (!calledNext) {
-                    LOADER_TRY(value, attribute(value, operation.text));
-                    break;
-                }
-                const Node& callNode = node(item(expression, ++i));
-                LOADER_TRY(Arguments given, arguments(callNode));
-                if (caller && i + 1 == expression.count) given.named.emplace_back("caller", *caller);
-                LOADER_TRY(value, callNamed(value, operation.text, given));
+                const Node* callNode = calledNext ? &node(item(expression, ++i)) : nullptr;
+                const bool last = i + 1 == expression.count;
+                LOADER_TRY(value,
+                           callNode ? callAttribute(value, operation.text, *callNode, last ? caller : nullptr)
+                                    : attribute(value, operation.text));
                 break;
             }
             case NodeKind::Item: {

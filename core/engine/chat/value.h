@@ -45,7 +45,7 @@ public:
     Value() { m_payload.object = nullptr; }
     Value(const Value& other)
         : m_kind(other.m_kind), m_fromTemplate(other.m_fromTemplate), m_payload(other.m_payload) {
-        if (held()) m_payload.object->retain();
+        if (Object* object = held()) object->retain();
     }
     Value(Value&& other) noexcept
         : m_kind(other.m_kind), m_fromTemplate(other.m_fromTemplate), m_payload(other.m_payload) {
@@ -58,7 +58,7 @@ public:
         return *this;
     }
     ~Value() {
-        if (held()) m_payload.object->release();
+        if (Object* object = held()) object->release();
     }
 
     static Value none(bool fromTemplate) { return Value(Kind::None, fromTemplate); }
@@ -112,23 +112,22 @@ public:
     inline const std::string& bytes() const;
     /// Of small values the origin they carry; of text whether all of it is the template's.
     inline bool fromTemplate() const;
-    bool sameObject(const Value& other) const {
-        return held() && other.held() && m_payload.object == other.m_payload.object;
-    }
+    bool sameObject(const Value& other) const { return held() != nullptr && held() == other.held(); }
 
 private:
     Value(Kind kind, bool fromTemplate) : m_kind(kind), m_fromTemplate(fromTemplate) {
         m_payload.object = nullptr;
     }
-    bool held() const {
+    /// The object that this value refers to; null for small values.
+    Object* held() const {
         switch (m_kind) {
             case Kind::None:
             case Kind::Bool:
             case Kind::Int:
             case Kind::Float:
             case Kind::Function:
-            case Kind::Method: return false;
-            default: return m_payload.object != nullptr;
+            case Kind::Method: return nullptr;
+            default: return m_payload.object;
         }
     }
 
