@@ -51,13 +51,13 @@ inline void appendTopTokens(std::span<float> logits, const OutputRequest& reques
 
 /// Adds the request's biases in place, then appends what it asks for: the row itself or its best tokens.
 inline void appendLogits(std::span<float> logits, const OutputRequest& request, ForwardOutput& out) {
-    if (request.kind == OutputKind::TopTokens) {
-        appendTopTokens(logits, request, out);
-        return;
-    }
     for (const TokenBias& bias : request.bias) {
         const bool known = bias.token >= 0 && static_cast<std::size_t>(bias.token) < logits.size();
         if (known) logits[static_cast<std::size_t>(bias.token)] += bias.bias;
+    }
+    if (request.kind == OutputKind::TopTokens) {
+        appendTopTokens(logits, request, out);
+        return;
     }
     out.values.insert(out.values.end(), logits.begin(), logits.end());
     out.rowWidth = logits.size();
