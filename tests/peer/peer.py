@@ -65,6 +65,7 @@ def tinyllama():
 def scratch():
     """Gives a folder of its own that is gone afterwards; dequantised models are large."""
     folder = tempfile.mkdtemp(prefix="loader-peer-")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         yield Path(folder)
     finally:
