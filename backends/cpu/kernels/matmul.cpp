@@ -118,7 +118,8 @@ void multiplyRows(const KernelTable& kernels, const WeightView& weights, std::si
     const TypeKernels& slot = kernels.slot(weights.type);
     assert(slot.rows != nullptr && "the type is no weight type");
     assert(activation.kind == slot.activation && "activation of another kind");
-    assert(activation.columns == weights.columns && rowEnd <= weights.rows && "shapes differ");
+    // Layers of one program may differ in width: the input is then the front of a wider row.
+    assert(activation.columns >= weights.columns && rowEnd <= weights.rows && "shapes differ");
     assert(scratch.bytes >= scratchBytes(weights.columns) && "scratch too small");
     if (rowBegin >= rowEnd || tokens == 0) return;
     const RowsJob job{weights, rowBegin, rowEnd, activation, tokens, out, outStride, mode == OutputMode::Add,
