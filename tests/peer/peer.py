@@ -26,6 +26,9 @@ GGUF = os.environ.get("LOADER_GGUF", str(REPOSITORY / "build" / "bin" / "gguf"))
 PEER = SHARED / "peer" / "llama"
 THREADS = os.environ.get("THREADS", "2")
 
+# So that scratch files and servers also go when this program is asked to end.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
 
 def call(command, **options):
     """Runs a command and returns its standard output as bytes; its failure ends this program with what it said."""
@@ -65,7 +68,6 @@ def tinyllama():
 def scratch():
     """Gives a folder of its own that is gone afterwards; dequantised models are large."""
     folder = tempfile.mkdtemp(prefix="loader-peer-")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         yield Path(folder)
     finally:
