@@ -179,7 +179,7 @@ class Inspection(CliTest):
     def test_backends(self):
         listed = json.loads(self.ok(gguf("backends", "--json")).stdout)["backends"]
         states = {entry["id"]: entry["state"] for entry in listed}
-        self.assertEqual(states, {"cpu": "loaded", "reference": "loaded"})
+        self.assertEqual(states, {"cpu": "loaded", "fake": "loaded", "reference": "loaded"})
         self.assertFalse([e for e in listed if e["id"] == "reference"][0]["automatic"])
 
 
