@@ -74,13 +74,17 @@ class HeadersAlone(unittest.TestCase):
         exceptions = Exceptions.load()
         headers = [path for path in files(ROOT, (".h",), FOLDERS) if not exceptions.allows("header-alone", path)]
         # A header with Qt in it needs the flags of a source that links Qt.
-        qt_sources = {path: words for path, words in self.table.items() if any("QtCore" in word for word in words)}
+        def linking(module):
+            return {path: words for path, words in self.table.items() if any(module in word for word in words)}
+
+        qt_sources, qt_tests = linking("QtCore"), linking("QtTest")
         self.assertGreater(len(headers), 20)
         self.assertTrue(qt_sources)
 
         def check(header):
             with open(os.path.join(ROOT, header), encoding="utf-8") as file:
-                table = qt_sources if "#include <Q" in file.read() else self.table
+                content = file.read()
+            table = qt_tests if "#include <QTest>" in content else qt_sources if "#include <Q" in content else self.table
             # Twice: a header without a guard is found too.
             return header, compile_alone(f'#include "{header}"\n#include "{header}"\n', nearest(header, table))
 
