@@ -11,5 +11,6 @@ function(loader_add_backend id)
     OUTPUT_NAME backend_${id}
     PREFIX ""
     LIBRARY_OUTPUT_DIRECTORY ${LOADER_PLUGIN_DIRECTORY})
+  add_dependencies(programs loader_plugin_${id})
   target_link_libraries(loader_plugin_${id} PRIVATE loader_backend_${id} loader_warnings Qt6::Core)
 endfunction()

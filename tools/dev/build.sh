@@ -31,7 +31,7 @@ dev_build() {
 dev_run() {
     local question=${*:-What are GPU layers?}
     need_packages build
-    build_preset dev
+    build_preset dev programs
     [[ -x build/bin/gguf ]] || die 'the build made no build/bin/gguf.'
     build/bin/gguf run guide --chat -p "$question"
     # The answer ends where it ends; the prompt of the shell should not sit behind it.
