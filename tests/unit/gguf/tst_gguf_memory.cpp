@@ -116,6 +116,20 @@ std::string shortName(unsigned number) {
 
 }  // namespace
 
+// The bound is meant for the program as it is shipped; instrumented code is several times slower.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LOADER_INSTRUMENTED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define LOADER_INSTRUMENTED 1
+#endif
+#endif
+#ifdef LOADER_INSTRUMENTED
+constexpr qint64 kQuickMilliseconds = 1000;
+#else
+constexpr qint64 kQuickMilliseconds = 100;
+#endif
+
 class TestGgufMemory : public QObject {
     Q_OBJECT
 
@@ -187,7 +201,7 @@ void TestGgufMemory::twentyThousandKeysAreQuick() {
         best = std::min(best, timer.elapsed());
         QVERIFY(result.ok());
     }
-    QVERIFY2(best < 100, qPrintable(QString::number(best)));
+    QVERIFY2(best < kQuickMilliseconds, qPrintable(QString::number(best)));
 }
 
 QTEST_GUILESS_MAIN(TestGgufMemory)
