@@ -57,6 +57,12 @@ public:
         for (const BatchItem& item : batch)
             ++m_lengths[item.sequence];
     }
+    /// Shortens a sequence to at most `position`. @return the length reached. @errors B708
+    Result<std::uint32_t> truncate(std::uint32_t sequence, std::uint32_t position) {
+        LOADER_CHECK(checkSequence(sequence));
+        m_lengths[sequence] = std::min(position, m_lengths[sequence]);
+        return m_lengths[sequence];
+    }
     void setLength(std::uint32_t sequence, std::uint32_t length) { m_lengths[sequence] = length; }
 
 private:

@@ -47,9 +47,7 @@ public:
     }
 
     Result<std::uint32_t> truncate(std::uint32_t sequence, std::uint32_t position) override {
-        LOADER_CHECK(m_table.checkSequence(sequence));
-        const std::uint32_t length = std::min(position, m_table.length(sequence));
-        m_table.setLength(sequence, length);
+        LOADER_TRY(const std::uint32_t length, m_table.truncate(sequence, position));
         m_tokens[sequence].resize(length);
         return length;
     }

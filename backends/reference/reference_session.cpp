@@ -72,10 +72,7 @@ public:
     }
 
     Result<std::uint32_t> truncate(std::uint32_t sequence, std::uint32_t position) override {
-        LOADER_CHECK(m_table.checkSequence(sequence));
-        const std::uint32_t length = std::min(position, m_table.length(sequence));
-        m_table.setLength(sequence, length);
-        return length;
+        return m_table.truncate(sequence, position);
     }
 
     Status copy(std::uint32_t from, std::uint32_t to) override {
