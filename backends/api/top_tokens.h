@@ -19,42 +19,76 @@ inline bool isBetter(const TopToken& a, const TopToken& b) {
     return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
 }
 
+/// The best tokens of those offered so far.
+class TokenHeap {
+public:
+    /// Forgets what was offered.
+    void start(std::size_t top) {
+        m_top = top;
+        m_heap.clear();
+    }
+    /// Whether a token with this logit could be among the best.
+    bool wouldTake(float logit) const {
+        return m_top != 0 && (m_heap.size() < m_top || logit >= m_heap.front().logit);
+    }
+    void offer(const TopToken& candidate) {
+        if (m_top == 0 || (m_heap.size() == m_top && !isBetter(candidate, m_heap.front()))) return;
+        m_heap.push_back(candidate);
+        std::push_heap(m_heap.begin(), m_heap.end(), isBetter);
+        if (m_heap.size() <= m_top) return;
+        std::pop_heap(m_heap.begin(), m_heap.end(), isBetter);
+        m_heap.pop_back();
+    }
+    /// In no order.
+    std::span<const TopToken> tokens() const { return m_heap; }
+    /// Appends exactly `top` tokens, best first; what is missing is kNoToken. Ends the gathering.
+    void append(ForwardOutput& out) {
+        std::sort_heap(m_heap.begin(), m_heap.end(), isBetter);
+        const std::size_t first = out.top.size();
+        out.top.insert(out.top.end(), m_heap.begin(), m_heap.end());
+        out.top.resize(first + m_top, TopToken{kNoToken, -std::numeric_limits<float>::infinity()});
+        m_heap.clear();
+    }
+
+private:
+    std::size_t m_top = 0;
+    /// The worst of the best in front.
+    std::vector<TopToken> m_heap;
+};
+
 /// Appends the best `top` tokens and the log-sum-exp to out. NaN counts as -infinity, in place.
 inline void appendTopTokens(std::span<float> logits, const OutputRequest& request, ForwardOutput& out) {
-    const std::size_t wanted = std::min<std::size_t>(request.top, logits.size());
-    const std::size_t first = out.top.size();
-    // A heap of the best so far, the worst of them on top.
-    std::vector<TopToken> heap;
-    heap.reserve(wanted + 1);
+    TokenHeap heap;
+    heap.start(request.top);
     float greatest = -std::numeric_limits<float>::infinity();
     for (std::size_t i = 0; i < logits.size(); ++i) {
         if (std::isnan(logits[i])) logits[i] = -std::numeric_limits<float>::infinity();
         greatest = std::max(greatest, logits[i]);
-        const TopToken candidate{static_cast<TokenId>(i), logits[i]};
-        if (heap.size() == wanted && (wanted == 0 || !isBetter(candidate, heap.front()))) continue;
-        heap.push_back(candidate);
-        std::push_heap(heap.begin(), heap.end(), isBetter);
-        if (heap.size() <= wanted) continue;
-        std::pop_heap(heap.begin(), heap.end(), isBetter);
-        heap.pop_back();
+        heap.offer({static_cast<TokenId>(i), logits[i]});
     }
-    std::sort_heap(heap.begin(), heap.end(), isBetter);
-    out.top.insert(out.top.end(), heap.begin(), heap.end());
-    out.top.resize(first + request.top, TopToken{kNoToken, -std::numeric_limits<float>::infinity()});
-    double sum = 0.0;
+    heap.append(out);
+    double sum = 1.0;
     if (std::isfinite(greatest)) {
+        sum = 0.0;
         for (float logit : logits)
             sum += std::exp(static_cast<double>(logit) - greatest);
     }
     out.logSumExp.push_back(static_cast<float>(greatest + std::log(sum)));
 }
 
+/// Adds the request's biases to the logits of tokens [firstToken, firstToken + logits.size()).
+inline void addTokenBias(std::span<float> logits, std::size_t firstToken, const OutputRequest& request) {
+    for (const TokenBias& bias : request.bias) {
+        if (bias.token < 0) continue;
+        const std::size_t place =
+            static_cast<std::size_t>(bias.token) - firstToken;  // wraps below firstToken
+        if (place < logits.size()) logits[place] += bias.bias;
+    }
+}
+
 /// Adds the request's biases in place, then appends what it asks for: the row itself or its best tokens.
 inline void appendLogits(std::span<float> logits, const OutputRequest& request, ForwardOutput& out) {
-    for (const TokenBias& bias : request.bias) {
-        const bool known = bias.token >= 0 && static_cast<std::size_t>(bias.token) < logits.size();
-        if (known) logits[static_cast<std::size_t>(bias.token)] += bias.bias;
-    }
+    addTokenBias(logits, 0, request);
     if (request.kind == OutputKind::TopTokens) {
         appendTopTokens(logits, request, out);
         return;

@@ -75,6 +75,7 @@ public:
             m_plan.segments.push_back(std::move(planned));
         }
         findWanted();
+        findProjectedOnly(segments);
         return std::move(m_plan);
     }
 
@@ -130,6 +131,22 @@ private:
         }
     }
 
+    void findProjectedOnly(std::span<const std::uint32_t> segments) {
+        m_plan.projectedOnly.assign(m_program.slots.size(), 1);
+        for (const PlannedSegment& segment : m_plan.segments) {
+            for (const PlannedOp& planned : segment.ops) {
+                const Read read = std::visit(m_reads, *planned.op);
+                for (SlotId slot : graph::slotUse(*planned.op).reads)
+                    if (slot != read.slot) m_plan.projectedOnly[slot] = 0;
+            }
+        }
+        // What leaves these segments is read by somebody else.
+        const std::size_t next = segments.empty() ? 0 : std::size_t{segments.back()} + 1;
+        if (next >= m_program.segments.size()) return;
+        for (SlotId slot : m_program.segments[next].carried)
+            m_plan.projectedOnly[slot] = 0;
+    }
+
     const graph::Program& m_program;
     ReadOf m_reads;
     ExecutionPlan m_plan;
@@ -175,6 +192,10 @@ backend::MemoryParts sessionMemory(const graph::Program& program, const Executio
     const std::uint64_t perThread =
         scratchBytes(plan.maxColumns) + AttentionScratch::bytes(program, plan.kvLayers, plan.maxGroup);
     parts.compute += perThread * threads;
+    for (std::size_t i = 0; i < program.slots.size(); ++i) {
+        if (plan.needsLocal(i))
+            parts.compute += threads * slotBytes(program.slots[i].width, kLocalTokens, plan.slotKinds[i]);
+    }
     const std::uint64_t routed = std::uint64_t{options.batchTokens} * plan.expertsUsed;
     parts.compute += routed * sizeof(float) * 2 * (plan.expertHidden + plan.expertWidth);
     parts.output = std::uint64_t{program.vocabulary} * sizeof(float);

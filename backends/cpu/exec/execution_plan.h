@@ -16,6 +16,10 @@
 
 namespace loader::cpu {
 
+/// Up to so many tokens each member makes norms and quantised forms for itself: it takes about as long as
+/// waiting for another member to have made them.
+inline constexpr std::size_t kLocalTokens = 4;
+
 /// Bits of ActivationKind.
 using KindSet = unsigned;
 inline KindSet kindBit(ActivationKind kind) {
@@ -37,6 +41,9 @@ struct ExecutionPlan {
     std::vector<PlannedSegment> segments;
     /// Forms of each slot that some projection reads.
     std::vector<KindSet> slotKinds;
+    /// Slots that only projections of these segments read: each member may make such rows for itself.
+    std::vector<char> projectedOnly;
+    bool needsLocal(std::size_t slot) const { return projectedOnly[slot] != 0 || slotKinds[slot] != 0; }
     /// Layers of the program's KV cache that these segments use.
     std::vector<std::uint32_t> kvLayers;
     std::vector<std::uint32_t> ropes;

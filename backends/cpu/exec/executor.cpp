@@ -39,9 +39,23 @@ Status Executor::allocate(std::size_t batchTokens) {
     if (plan.expertsUsed != 0) LOADER_CHECK(allocateExperts(batchTokens));
     for (unsigned i = 0; i < m_pool.threads(); ++i) {
         LOADER_TRY(ScratchBuffer scratch, ScratchBuffer::create(scratchBytes(plan.maxColumns)));
-        m_scratch.push_back({std::move(scratch), AttentionScratch(program, plan.kvLayers, plan.maxGroup)});
+        LOADER_TRY(std::vector<SlotRows> local, makeLocalRows());
+        m_scratch.push_back(
+            {std::move(scratch), AttentionScratch(program, plan.kvLayers, plan.maxGroup), std::move(local)});
     }
+    m_state.candidates.assign(m_pool.threads(), std::vector<HeadCandidates>(kHeadRows));
     return {};
+}
+
+Result<std::vector<SlotRows>> Executor::makeLocalRows() const {
+    std::vector<SlotRows> local;
+    for (std::size_t i = 0; i < m_context.program.slots.size(); ++i) {
+        const std::size_t rows = m_context.plan.needsLocal(i) ? kLocalTokens : 0;
+        LOADER_TRY(SlotRows slot,
+                   SlotRows::create(m_context.program.slots[i].width, rows, m_context.plan.slotKinds[i]));
+        local.push_back(std::move(slot));
+    }
+    return local;
 }
 
 Status Executor::allocateAngles(std::size_t batchTokens) {
@@ -96,12 +110,16 @@ void Executor::makeTiles() {
 Status Executor::step(std::span<const backend::BatchItem> items, std::span<const std::uint32_t> visibleEnds,
                       KvCache& cache, const backend::OutputRequest& request, backend::ForwardOutput& out,
                       CancelToken cancel) {
+    if (cancel.cancelled()) return Error(Errc::X002);
     m_state.items = items;
     m_state.visibleEnds = visibleEnds;
     m_state.cache = &cache;
     m_state.request = &request;
     m_state.out = &out;
     m_state.headInput = kNone;
+    m_state.queue.reset();
+    for (std::atomic<bool>& answer : m_state.cancelAnswers)
+        answer.store(false, std::memory_order_relaxed);
     m_state.cancelled.store(false, std::memory_order_relaxed);
     m_state.wantedItems.clear();
     for (std::uint32_t i = 0; i < items.size(); ++i) {

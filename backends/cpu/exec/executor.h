@@ -31,6 +31,7 @@ public:
 private:
     Executor(const ExecutorContext& context, unsigned threads) : m_context(context), m_pool(threads) {}
     Status allocate(std::size_t batchTokens);
+    Result<std::vector<SlotRows>> makeLocalRows() const;
     Status allocateAngles(std::size_t batchTokens);
     Status allocateExperts(std::size_t batchTokens);
     void makeTiles();

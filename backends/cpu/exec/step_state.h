@@ -4,6 +4,7 @@
 // What the members of a team share while a step runs: the buffers, and what the step is about.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <span>
@@ -13,7 +14,9 @@
 #include "backends/cpu/exec/arena.h"
 #include "backends/cpu/exec/attention.h"
 #include "backends/cpu/exec/execution_plan.h"
+#include "backends/cpu/exec/head_candidates.h"
 #include "backends/cpu/exec/kv_cache.h"
+#include "backends/cpu/exec/work_queue.h"
 #include "backends/cpu/kernels/matmul.h"
 
 namespace loader::cpu {
@@ -75,6 +78,11 @@ struct StepState {
     backend::ForwardOutput* out = nullptr;
     /// Slot that the head would read; kNone where no head is loaded.
     graph::SlotId headInput = graph::kNone;
+    WorkQueue queue;
+    /// Each member's best tokens of the rows of the head that it multiplied. @shape [members][kHeadRows]
+    std::vector<std::vector<HeadCandidates>> candidates;
+    /// The answers of the last two segments' questions.
+    std::array<std::atomic<bool>, 2> cancelAnswers{};
     std::atomic<bool> cancelled{false};
 };
 
@@ -85,6 +93,8 @@ inline constexpr std::size_t kHeadRows = 32;
 struct MemberScratch {
     ScratchBuffer kernels;
     AttentionScratch attention;
+    /// Rows of few tokens; only for slots that projections read. @shape [slots]
+    std::vector<SlotRows> local;
 };
 
 }  // namespace loader::cpu

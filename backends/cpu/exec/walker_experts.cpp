@@ -5,6 +5,7 @@
 // its tokens at once, by the same kernels as everything else.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "backends/cpu/exec/walker.h"
@@ -17,12 +18,13 @@ void Walker::run(const graph::RouteOp& op) {
     const std::span<const float> bias = vectorOf(op.linear.bias, m_bias);
     std::vector<std::uint32_t> order(op.experts);
     m_row.resize(op.experts);
+    beforeWrite(op.out);
     const auto share = m_member.share(tokens());
     for (std::size_t t = share.begin; t < share.end; ++t) {
         multiplyRows(m_context.kernels, weights, 0, op.experts, input.from(t), 1, m_row.data(), op.experts,
                      m_scratch.kernels.view());
         if (!bias.empty()) m_vectors.add(bias.data(), m_row.data(), op.experts);
-        addAdapters({op.linear.weight, 0, slot(op.in).row(t), 0, 1}, {0, op.experts}, m_row.data(),
+        addAdapters({op.linear.weight, 0, readable(op.in).row(t), 0, 1}, {0, op.experts}, m_row.data(),
                     op.experts);
         if (op.gating == graph::Gating::Softmax) {
             const float sum =
@@ -49,8 +51,8 @@ void Walker::run(const graph::RouteOp& op) {
             out[op.used + k] = m_row[order[k]] * scale;
         }
     }
+    barrier();
     written(op.out, 0);
-    m_member.barrier();
 }
 
 /// Sorts the (token, choice) pairs by expert and copies the tokens' rows into that order.
@@ -78,10 +80,10 @@ void Walker::gatherRouted(const graph::ExpertGateUpOp& op) {
             }
         }
     }
-    m_member.barrier();
+    barrier();
     const auto share = m_member.share(routed.items.size());
     for (std::size_t r = share.begin; r < share.end; ++r) {
-        std::copy_n(slot(op.in).row(routed.items[r]), routed.input.width(), routed.input.row(r));
+        std::copy_n(readable(op.in).row(routed.items[r]), routed.input.width(), routed.input.row(r));
         for (std::size_t k = 1; k < kActivationKinds; ++k) {
             const auto kind = static_cast<ActivationKind>(k);
             if ((m_context.plan.expertInKinds & kindBit(kind)) == 0) continue;
@@ -89,33 +91,46 @@ void Walker::gatherRouted(const graph::ExpertGateUpOp& op) {
                                routed.input.record(kind, r));
         }
     }
-    m_member.barrier();
+    barrier();
 }
 
-/// This member's rows of every expert's matrix, times the routed rows of that expert.
-void Walker::multiplyExperts(graph::TensorId first, bool separate, std::uint32_t experts,
-                             const SlotRows& input, float* out, std::size_t stride) {
+/// One phase: the rows of every used expert's matrices, times the routed rows of that expert.
+void Walker::multiplyExperts(std::span<const ExpertProduct> products, std::uint32_t experts,
+                             const SlotRows& input, std::size_t outStride) {
     const RoutedRows& routed = m_state.routed;
+    const std::size_t rows = weightRef(products[0].first).rows;
+    const std::size_t panels = (rows + kPanelRows - 1) / kPanelRows;
+    m_used.clear();
     for (std::uint32_t e = 0; e < experts; ++e) {
-        const std::size_t begin = routed.begins[e];
-        const std::size_t count = routed.begins[e + 1] - begin;
-        if (count == 0) continue;
-        const WeightView weights = separate ? viewOf(first + e) : viewOf(first, e);
-        const ActivationKind kind = m_context.kernels.activationKind(weights.type);
-        const auto rows = m_member.share(weights.rows, kPanelRows);
-        if (rows.begin == rows.end) continue;
-        multiplyRows(m_context.kernels, weights, rows.begin, rows.end, input.view(kind, begin), count,
-                     out + begin * stride, stride, m_scratch.kernels.view());
+        if (routed.begins[e + 1] != routed.begins[e]) m_used.push_back(e);
     }
+    const std::size_t units = m_used.size() * products.size() * panels;
+    m_state.queue.run(m_member, m_phase++, units, [&](std::size_t begin, std::size_t end) {
+        while (begin < end) {
+            const std::uint32_t e = m_used[begin / (panels * products.size())];
+            const ExpertProduct& product = products[begin / panels % products.size()];
+            const std::size_t from = begin % panels;
+            const std::size_t to = std::min(panels, from + end - begin);
+            const WeightView weights =
+                product.separate ? viewOf(product.first + e) : viewOf(product.first, e);
+            const ActivationKind kind = m_context.kernels.activationKind(weights.type);
+            const std::size_t firstRow = routed.begins[e];
+            multiplyRows(m_context.kernels, weights, from * kPanelRows, std::min(rows, to * kPanelRows),
+                         input.view(kind, firstRow), routed.begins[e + 1] - firstRow,
+                         product.out + firstRow * outStride, outStride, m_scratch.kernels.view());
+            begin += to - from;
+        }
+    });
 }
 
 void Walker::run(const graph::ExpertGateUpOp& op) {
     gatherRouted(op);
     RoutedRows& routed = m_state.routed;
     const std::size_t stride = routed.hidden.stride();
-    multiplyExperts(op.up, op.separate, op.experts, routed.input, routed.hidden.row(0), stride);
-    multiplyExperts(op.gate, op.separate, op.experts, routed.input, routed.gate.floats(), stride);
-    m_member.barrier();
+    const std::array<ExpertProduct, 2> products{ExpertProduct{op.up, op.separate, routed.hidden.row(0)},
+                                                ExpertProduct{op.gate, op.separate, routed.gate.floats()}};
+    multiplyExperts(products, op.experts, routed.input, stride);
+    barrier();
     const auto share = m_member.share(routed.items.size());
     for (std::size_t r = share.begin; r < share.end; ++r) {
         activate(op.activation, routed.gate.floats() + r * stride, routed.hidden.row(r),
@@ -127,15 +142,17 @@ void Walker::run(const graph::ExpertGateUpOp& op) {
                                routed.hidden.record(kind, r));
         }
     }
-    m_member.barrier();
+    barrier();
 }
 
 void Walker::run(const graph::ExpertDownOp& op) {
     RoutedRows& routed = m_state.routed;
     const std::size_t stride = routed.input.stride();
-    multiplyExperts(op.down, op.separate, op.experts, routed.hidden, routed.output.floats(), stride);
-    m_member.barrier();
+    const ExpertProduct product{op.down, op.separate, routed.output.floats()};
+    multiplyExperts({&product, 1}, op.experts, routed.hidden, stride);
+    barrier();
     const std::size_t width = weightRef(op.down).rows;
+    beforeWrite(op.out);
     const auto share = m_member.share(tokens());
     for (std::size_t t = share.begin; t < share.end; ++t) {
         float* out = slot(op.out).row(t);
