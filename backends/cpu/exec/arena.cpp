@@ -32,7 +32,7 @@ Result<AlignedBuffer> AlignedBuffer::create(std::size_t bytes) {
 Result<SlotRows> SlotRows::create(std::uint32_t width, std::size_t tokens, unsigned kinds) {
     SlotRows rows;
     rows.m_width = width;
-    rows.m_stride = roundUp(width, kAlignment / sizeof(float));
+    rows.m_stride = rowStride(width);
     LOADER_TRY(rows.m_floats, AlignedBuffer::create(rows.m_stride * sizeof(float) * tokens));
     for (std::size_t k = 1; k < kActivationKinds; ++k) {
         if (!wanted(kinds, k)) continue;
@@ -48,7 +48,7 @@ ActivationView SlotRows::view(ActivationKind kind, std::size_t first) const {
 }
 
 std::uint64_t slotBytes(std::uint32_t width, std::size_t tokens, unsigned kinds) {
-    std::uint64_t bytes = roundUp(width, kAlignment / sizeof(float)) * sizeof(float);
+    std::uint64_t bytes = rowStride(width) * sizeof(float);
     for (std::size_t k = 1; k < kActivationKinds; ++k) {
         if (wanted(kinds, k)) bytes += activationLayout(static_cast<ActivationKind>(k), width).stride;
     }

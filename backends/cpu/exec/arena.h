@@ -17,6 +17,13 @@
 
 namespace loader::cpu {
 
+/// Floats from row to row of `width` values: whole cache lines, and an odd number of them, so that the same
+/// columns of many tokens do not fall into the same few cache sets.
+constexpr std::size_t rowStride(std::size_t width) {
+    constexpr std::size_t kLine = 64 / sizeof(float);
+    return ((width + kLine - 1) / kLine | 1) * kLine;
+}
+
 /// 64-byte aligned memory that is not initialised.
 class AlignedBuffer {
 public:

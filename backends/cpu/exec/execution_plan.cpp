@@ -188,7 +188,7 @@ backend::MemoryParts sessionMemory(const graph::Program& program, const Executio
     for (std::size_t i = 0; i < program.slots.size(); ++i) {
         parts.compute += slotBytes(program.slots[i].width, options.batchTokens, plan.slotKinds[i]);
     }
-    parts.compute += plan.sideWidth * sizeof(float) * options.batchTokens;
+    parts.compute += rowStride(plan.sideWidth) * sizeof(float) * options.batchTokens;
     const std::uint64_t perThread =
         scratchBytes(plan.maxColumns) + AttentionScratch::bytes(program, plan.kvLayers, plan.maxGroup);
     parts.compute += perThread * threads;

@@ -29,7 +29,7 @@ Status Executor::allocate(std::size_t batchTokens) {
         LOADER_TRY(SlotRows rows, SlotRows::create(program.slots[i].width, batchTokens, plan.slotKinds[i]));
         m_state.slots.push_back(std::move(rows));
     }
-    m_state.sideStride = roundUp(plan.sideWidth, 16);
+    m_state.sideStride = rowStride(plan.sideWidth);
     LOADER_TRY(m_state.side, AlignedBuffer::create(m_state.sideStride * sizeof(float) * batchTokens));
     LOADER_TRY(m_state.headRows, SlotRows::create(program.width, kHeadRows, plan.headKinds));
     LOADER_TRY(
