@@ -3,7 +3,9 @@
 //
 // gguf bench: speeds, times and memory of a model, and which part of this machine's ceilings they reach. The
 // time to the first token is that of fresh child processes, from their start to the first token of a
-// 128-token prompt.
+// 128-token prompt. The ceilings are measured before and after the model, in child processes too, and the
+// larger figures count: two virtual processors may share a core for a while, and a ceiling taken in such a
+// moment would lie below what the model reached in a better one.
 
 #include <QCoreApplication>
 #include <QProcess>
@@ -12,6 +14,7 @@
 #include <cstdio>
 
 #include "core/cli/context.h"
+#include "core/engine/base/thread_pool.h"
 #include "core/host/ceilings.h"
 #include "core/host/memory_facts.h"
 #include "core/host/model_work.h"
@@ -22,15 +25,18 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kFirstTokenPrompt = 128;
-constexpr int kFirstTokenRuns = 3;
-constexpr int kFirstTokenTimeoutMs = 600'000;
+constexpr int kChildTimeoutMs = 600'000;
+/// Enough for pages to come in, threads to wake and clocks to rise.
+constexpr std::uint32_t kWarmUpTokens = 8;
 
 struct Plan {
     std::uint32_t prompt = 512;
     std::uint32_t generate = 64;
     std::uint32_t depth = 0;
     std::uint32_t repetitions = 5;
+    std::uint32_t firstTokenRuns = 3;
     bool keepCache = true;
+    bool warmUp = true;
 };
 
 struct Spread {
@@ -60,7 +66,7 @@ public:
     /// Makes the sequence `length` tokens long, from what it has where that is possible.
     Status fill(std::uint32_t length);
     Status prompt(std::uint32_t tokens);
-    Status generate(const Plan& plan);
+    Status generate(const Plan& plan, std::uint32_t tokens);
     TokenId bestToken() const { return m_out.top.empty() ? kNoToken : m_out.top.front().token; }
 
 private:
@@ -116,8 +122,8 @@ Status Meter::prompt(std::uint32_t tokens) {
     return evaluate(0, tokens, true);
 }
 
-Status Meter::generate(const Plan& plan) {
-    for (std::uint32_t i = 0; i < plan.generate; ++i) {
+Status Meter::generate(const Plan& plan, std::uint32_t tokens) {
+    for (std::uint32_t i = 0; i < tokens; ++i) {
         if (!plan.keepCache) LOADER_CHECK(truncate(0));
         LOADER_CHECK(evaluate(plan.keepCache ? plan.depth + i : 0, plan.depth + i + 1, true));
     }
@@ -131,11 +137,14 @@ Result<Plan> readPlan(const Arguments& arguments) {
     LOADER_TRY(const auto generate, arguments.number("generate", 0, kMost));
     LOADER_TRY(const auto depth, arguments.number("depth", 0, kMost));
     LOADER_TRY(const auto repetitions, arguments.number("repetitions", 1, 1000));
+    LOADER_TRY(const auto firstTokenRuns, arguments.number("first-token-runs", 0, 1000));
     plan.prompt = static_cast<std::uint32_t>(prompt.value_or(plan.prompt));
     plan.generate = static_cast<std::uint32_t>(generate.value_or(plan.generate));
     plan.depth = static_cast<std::uint32_t>(depth.value_or(plan.depth));
     plan.repetitions = static_cast<std::uint32_t>(repetitions.value_or(plan.repetitions));
+    plan.firstTokenRuns = static_cast<std::uint32_t>(firstTokenRuns.value_or(plan.firstTokenRuns));
     plan.keepCache = !arguments.has("no-kv-cache");
+    plan.warmUp = !arguments.has("no-warm-up");
     return plan;
 }
 
@@ -163,8 +172,8 @@ Result<Speeds> measure(host::LoadedModel& model, const Plan& plan, CancelToken c
     ProgressLine progress("Measuring");
     const std::uint32_t steps = plan.repetitions + 1;
     Speeds speeds;
-    // Round 0 warms up: pages come in, threads wake, clocks rise.
-    for (std::uint32_t round = 0; round < steps; ++round) {
+    // Round 0 warms up.
+    for (std::uint32_t round = plan.warmUp ? 0 : 1; round < steps; ++round) {
         if (plan.prompt != 0) {
             const auto start = Clock::now();
             LOADER_CHECK(meter.prompt(plan.prompt));
@@ -174,7 +183,8 @@ Result<Speeds> measure(host::LoadedModel& model, const Plan& plan, CancelToken c
         if (plan.generate != 0) {
             LOADER_CHECK(meter.fill(plan.depth));
             const auto start = Clock::now();
-            LOADER_CHECK(meter.generate(plan));
+            const std::uint32_t tokens = round != 0 ? plan.generate : std::min(plan.generate, kWarmUpTokens);
+            LOADER_CHECK(meter.generate(plan, tokens));
             if (round != 0) speeds.generation.push_back(plan.generate / secondsSince(start));
         }
         progress.report(2 * round + 2, 2 * steps);
@@ -190,18 +200,18 @@ QStringList probeArguments() {
     return words;
 }
 
-/// Milliseconds from the start of a process to its first token; nothing where it failed.
-Result<double> firstTokenMs(CancelToken cancel) {
+/// Milliseconds from the start of a process to its first token, the median of some runs.
+Result<double> firstTokenMs(std::uint32_t runs, CancelToken cancel) {
     std::vector<double> times;
-    for (int run = 0; run < kFirstTokenRuns; ++run) {
+    for (std::uint32_t run = 0; run < runs; ++run) {
         LOADER_CHECK(cancel.check());
         QProcess child;
         child.setStandardErrorFile(QProcess::nullDevice());
         const auto start = Clock::now();
         child.start(QCoreApplication::applicationFilePath(), probeArguments());
-        const bool answered = child.waitForReadyRead(kFirstTokenTimeoutMs);
+        const bool answered = child.waitForReadyRead(kChildTimeoutMs);
         times.push_back(secondsSince(start) * 1000.0);
-        child.waitForFinished(kFirstTokenTimeoutMs);
+        child.waitForFinished(kChildTimeoutMs);
         LOADER_CHECK(cancel.check());
         const bool fine = answered && child.exitStatus() == QProcess::NormalExit && child.exitCode() == 0;
         if (!fine) return Error(Errc::X003, {"the process that measures the first token failed"});
@@ -221,6 +231,71 @@ Result<int> probe(Context& context, host::LoadRequest request) {
     return 0;
 }
 
+Json ceilingsJson(const host::Ceilings& ceilings) {
+    return {{"memory_read_bytes_per_second", ceilings.memoryReadBytesPerSecond},
+            {"int8_ops_per_second", ceilings.int8OpsPerSecond},
+            {"int16_ops_per_second", ceilings.int16OpsPerSecond},
+            {"f32_flops_per_second", ceilings.f32FlopsPerSecond},
+            {"working_set_read_bytes_per_second", ceilings.workingSetReadBytesPerSecond},
+            {"kernels", ceilings.kernels}};
+}
+
+host::Ceilings ceilingsFrom(const Json& json) {
+    host::Ceilings ceilings;
+    const auto figure = [&json](const char* key) { return json.value(key, 0.0); };
+    ceilings.memoryReadBytesPerSecond = figure("memory_read_bytes_per_second");
+    ceilings.int8OpsPerSecond = figure("int8_ops_per_second");
+    ceilings.int16OpsPerSecond = figure("int16_ops_per_second");
+    ceilings.f32FlopsPerSecond = figure("f32_flops_per_second");
+    ceilings.workingSetReadBytesPerSecond = figure("working_set_read_bytes_per_second");
+    ceilings.kernels = json.value("kernels", "");
+    return ceilings;
+}
+
+std::string ceilingsText(const host::Ceilings& ceilings) {
+    char text[240];
+    std::snprintf(text, sizeof text,
+                  "%.2f GB/s memory read, %.1f G int8 op/s, %.1f G int16 op/s, %.1f GFLOP/s f32 (%s)",
+                  ceilings.memoryReadBytesPerSecond / 1e9, ceilings.int8OpsPerSecond / 1e9,
+                  ceilings.int16OpsPerSecond / 1e9, ceilings.f32FlopsPerSecond / 1e9,
+                  ceilings.kernels.c_str());
+    return text;
+}
+
+/// What `gguf bench --ceilings` does.
+Result<int> printCeilings(Context& context) {
+    const Arguments& arguments = context.arguments;
+    LOADER_TRY(const auto threads, arguments.number("threads", 1, 1024));
+    LOADER_TRY(const auto workingSet, arguments.number("working-set", 0, std::uint64_t{1} << 50));
+    host::CeilingPlan plan;
+    plan.threads = static_cast<unsigned>(threads.value_or(physicalCores()));
+    plan.workingSetBytes = workingSet.value_or(0);
+    plan.quick = arguments.has("quick");
+    LOADER_TRY(const host::Ceilings ceilings, host::measureCeilings(plan, context.cancel));
+    if (context.output.json())
+        context.output.writeJson({{"threads", ceilings.threads}, {"ceilings", ceilingsJson(ceilings)}});
+    else
+        context.output.write(std::to_string(ceilings.threads) + " threads: " + ceilingsText(ceilings) + "\n");
+    return 0;
+}
+
+/// Measured by another process, so that their memory does not count as this one's.
+Result<host::Ceilings> ceilingsByChild(unsigned threads, std::uint64_t workingSetBytes, CancelToken cancel) {
+    QProcess child;
+    child.setStandardErrorFile(QProcess::nullDevice());
+    child.start(QCoreApplication::applicationFilePath(),
+                {QStringLiteral("bench"), QStringLiteral("--ceilings"), QStringLiteral("--json"),
+                 QStringLiteral("--threads"), QString::number(threads), QStringLiteral("--working-set"),
+                 QString::number(workingSetBytes)});
+    const bool finished = child.waitForFinished(kChildTimeoutMs);
+    LOADER_CHECK(cancel.check());
+    const Json said = Json::parse(child.readAllStandardOutput().toStdString(), nullptr, false);
+    const bool fine = finished && child.exitStatus() == QProcess::NormalExit && child.exitCode() == 0 &&
+                      said.is_object() && said.contains("ceilings");
+    if (!fine) return Error(Errc::X003, {"the process that measures the machine's ceilings failed"});
+    return ceilingsFrom(said["ceilings"]);
+}
+
 double shareOf(double perSecond, double perToken, double ceiling) {
     return ceiling > 0.0 ? perSecond * perToken / ceiling : 0.0;
 }
@@ -232,21 +307,40 @@ Json speedJson(std::uint32_t tokens, const std::vector<double>& values, double s
             {"share", share}};
 }
 
+/// One of the ceilings, with its names in JSON and for people.
+struct PromptCeiling {
+    const char* key;
+    const char* name;
+    double perSecond;
+};
+
+PromptCeiling promptCeiling(host::Products products, const host::Ceilings& ceilings) {
+    const PromptCeiling f32{"f32_flops_per_second", "f32 throughput", ceilings.f32FlopsPerSecond};
+    const PromptCeiling int16{"int16_ops_per_second", "int16 throughput", ceilings.int16OpsPerSecond};
+    switch (products) {
+        case host::Products::Int8:
+            return {"int8_ops_per_second", "int8 throughput", ceilings.int8OpsPerSecond};
+        // Where the processor has nothing fast for 16 bits, floats are the better way.
+        case host::Products::Int16: return int16.perSecond > f32.perSecond ? int16 : f32;
+        case host::Products::Float: break;
+    }
+    return f32;
+}
+
 struct Judged {
     double promptShare = 0.0;
     double generationShare = 0.0;
-    bool integerPrompt = false;
+    PromptCeiling against{};
 };
 
 Judged judge(const Plan& plan, const Speeds& speeds, const host::Ceilings& ceilings,
              const host::ModelWork& work, double kv) {
     Judged judged;
-    judged.integerPrompt = work.quantised;
+    judged.against = promptCeiling(work.products, ceilings);
     if (plan.prompt != 0) {
         const double perToken =
             2.0 * (static_cast<double>(work.macs) + static_cast<double>(work.headMacs) / plan.prompt);
-        judged.promptShare = shareOf(spreadOf(speeds.prompt).median, perToken,
-                                     work.quantised ? ceilings.int8OpsPerSecond : ceilings.f32FlopsPerSecond);
+        judged.promptShare = shareOf(spreadOf(speeds.prompt).median, perToken, judged.against.perSecond);
     }
     const double reading = std::max(ceilings.memoryReadBytesPerSecond, ceilings.workingSetReadBytesPerSecond);
     judged.generationShare =
@@ -254,39 +348,43 @@ Judged judge(const Plan& plan, const Speeds& speeds, const host::Ceilings& ceili
     return judged;
 }
 
-void printTable(Output& output, const Json& result, const host::Ceilings& ceilings, bool integerPrompt) {
-    const auto line = [&output](const char* what, const Json& speed, const char* against) {
+void printTable(Output& output, const Json& result, const host::Ceilings& ceilings,
+                const PromptCeiling& against) {
+    const auto line = [&output](const char* what, const Json& speed, const char* ceiling) {
         char text[200];
         const Json& rate = speed["tokens_per_second"];
         std::snprintf(
             text, sizeof text, "%-12s %6u tokens  %10.2f tokens/s  (min %.2f, max %.2f)  %5.1f %% of %s\n",
             what, speed["tokens"].get<unsigned>(), rate["median"].get<double>(), rate["min"].get<double>(),
-            rate["max"].get<double>(), speed["share"].get<double>() * 100.0, against);
+            rate["max"].get<double>(), speed["share"].get<double>() * 100.0, ceiling);
         output.write(text);
     };
     output.write("Model        " + result["model"].get<std::string>() + "\nBack end     " +
                  result["backend"].get<std::string>() + " on " + result["device"].get<std::string>() + ", " +
                  result["threads"].dump() + " threads\n");
-    line("Prompt", result["prompt"], integerPrompt ? "int8 throughput" : "f32 throughput");
+    line("Prompt", result["prompt"], against.name);
     line("Generation", result["generation"], "read bandwidth");
     char text[400];
-    std::snprintf(
-        text, sizeof text,
-        "Depth        %u\nLoad         %.1f ms\nFirst token  %.1f ms (process start, 128-token prompt)\n"
-        "Memory       %s at most\n"
-        "Ceilings     %.2f GB/s memory read, %.2f GB/s on the model's own size, %.1f G int8 op/s, "
-        "%.1f GFLOP/s f32 (%s)\n",
-        result["depth"].get<unsigned>(), result["load_ms"].get<double>(),
-        result["first_token_ms"].get<double>(),
-        host::sizeText(result["peak_memory_bytes"].get<std::uint64_t>()).c_str(),
-        ceilings.memoryReadBytesPerSecond / 1e9, ceilings.workingSetReadBytesPerSecond / 1e9,
-        ceilings.int8OpsPerSecond / 1e9, ceilings.f32FlopsPerSecond / 1e9, ceilings.kernels.c_str());
+    std::snprintf(text, sizeof text, "Depth        %u\nLoad         %.1f ms\n",
+                  result["depth"].get<unsigned>(), result["load_ms"].get<double>());
+    output.write(text);
+    if (result["first_token_ms"].is_number()) {
+        std::snprintf(text, sizeof text, "First token  %.1f ms (process start, 128-token prompt)\n",
+                      result["first_token_ms"].get<double>());
+        output.write(text);
+    }
+    std::snprintf(text, sizeof text,
+                  "Memory       %s at most\nCeilings     %s, %.2f GB/s on the model's own size\n",
+                  host::sizeText(result["peak_memory_bytes"].get<std::uint64_t>()).c_str(),
+                  ceilingsText(ceilings).c_str(), ceilings.workingSetReadBytesPerSecond / 1e9);
     output.write(text);
 }
 
 }  // namespace
 
 Result<int> benchCommand(Context& context) {
+    if (context.arguments.has("ceilings")) return printCeilings(context);
+    if (context.arguments.operands().empty()) return Error(Errc::X001, {"gguf bench needs a MODEL."});
     LOADER_TRY(Plan plan, readPlan(context.arguments));
     LOADER_TRY(host::LoadRequest request, loadRequest(context));
     if (context.arguments.has("first-token-probe")) return probe(context, request);
@@ -296,42 +394,42 @@ Result<int> benchCommand(Context& context) {
         return Error(Errc::R902, {std::to_string(longest), std::to_string(request.contextTokens)});
     if (request.contextTokens == 0) request.contextTokens = longest;
 
-    LOADER_TRY(const double firstToken, firstTokenMs(context.cancel));
+    Json firstToken;
+    if (plan.firstTokenRuns != 0) {
+        LOADER_TRY(const double milliseconds, firstTokenMs(plan.firstTokenRuns, context.cancel));
+        firstToken = milliseconds;
+    }
     LOADER_TRY(const Loaded loaded, loadModel(context, request));
     host::LoadedModel& model = *loaded.model;
-    LOADER_TRY(const Speeds speeds, measure(model, plan, context.cancel));
-    // Before the ceilings take memory of their own.
-    const std::uint64_t peak = host::peakResidentBytes();
-
+    const unsigned threads = model.report().threads;
     const host::ModelWork work = host::workOf(model.program());
+    LOADER_TRY(const host::Ceilings before, ceilingsByChild(threads, work.weightBytes, context.cancel));
+    LOADER_TRY(const Speeds speeds, measure(model, plan, context.cancel));
+    LOADER_TRY(const host::Ceilings after, ceilingsByChild(threads, work.weightBytes, context.cancel));
+    const host::Ceilings ceilings = host::larger(before, after);
+
     const double kv =
         plan.keepCache
             ? static_cast<double>(host::kvBytes(model.program(), request.kv, plan.depth + plan.generate / 2))
             : 0.0;
-    LOADER_TRY(const host::Ceilings ceilings,
-               host::measureCeilings(model.report().threads, work.weightBytes, context.cancel));
     const Judged judged = judge(plan, speeds, ceilings, work, kv);
     const Json result = {{"model", model.name()},
                          {"backend", model.report().backend},
                          {"device", model.report().device},
-                         {"threads", model.report().threads},
+                         {"threads", threads},
                          {"prompt", speedJson(plan.prompt, speeds.prompt, judged.promptShare)},
                          {"generation", speedJson(plan.generate, speeds.generation, judged.generationShare)},
                          {"depth", plan.depth},
                          {"load_ms", model.report().loadMilliseconds},
                          {"first_token_ms", firstToken},
-                         {"peak_memory_bytes", peak},
-                         {"ceilings",
-                          {{"memory_read_bytes_per_second", ceilings.memoryReadBytesPerSecond},
-                           {"int8_ops_per_second", ceilings.int8OpsPerSecond},
-                           {"f32_flops_per_second", ceilings.f32FlopsPerSecond},
-                           {"working_set_read_bytes_per_second", ceilings.workingSetReadBytesPerSecond},
-                           {"kernels", ceilings.kernels}}},
+                         {"peak_memory_bytes", host::peakResidentBytes()},
+                         {"prompt_ceiling", judged.against.key},
+                         {"ceilings", ceilingsJson(ceilings)},
                          {"load_report", model.report().toJson()}};
     if (context.output.json())
         context.output.writeJson(result);
     else
-        printTable(context.output, result, ceilings, judged.integerPrompt);
+        printTable(context.output, result, ceilings, judged.against);
     return 0;
 }
 

@@ -44,6 +44,7 @@ constexpr std::array kLogits = {
 constexpr std::array kPerplexity = {
     OptionSpec{"file", 'f', "FILE", "The text"},
     OptionSpec{"chunks", 0, "K", "Only the first K chunks"},
+    OptionSpec{"compare-backend", 0, "ID", "Also how far the predictions are from those of this back end"},
 };
 constexpr std::array kBench = {
     OptionSpec{"prompt", 'p', "N", "Tokens of the prompt; 0 leaves it out (default: 512)"},
@@ -51,6 +52,11 @@ constexpr std::array kBench = {
     OptionSpec{"depth", 'd', "N", "Tokens in the cache before generation starts (default: 0)"},
     OptionSpec{"repetitions", 'r', "N", "Measurements of each (default: 5)"},
     OptionSpec{"no-kv-cache", 0, {}, "Compute everything again for every token"},
+    OptionSpec{"no-warm-up", 0, {}, "Measure from the first round on"},
+    OptionSpec{"first-token-runs", 0, "N", "Processes to time to a first token; 0 is none (default: 3)"},
+    OptionSpec{"ceilings", 0, {}, "Only this machine's ceilings, at the given threads; needs no MODEL"},
+    OptionSpec{"quick", 0, {}, "With --ceilings: in about a tenth of a second, less exactly"},
+    OptionSpec{"working-set", 0, "BYTES", "With --ceilings: also the reading of so much again and again"},
     OptionSpec{"first-token-probe",
                0,
                {},
@@ -77,7 +83,7 @@ const std::vector<CommandSpec>& table() {
          Groups{kLogits, kLoadOptions, kCommonOptions}, logitsCommand},
         {"perplexity", "Measure how well a model predicts a text", "MODEL -f FILE -c N", 1, 1,
          Groups{kPerplexity, kLoadOptions, kCommonOptions}, perplexityCommand},
-        {"bench", "Measure speed against this machine's limits", "MODEL", 1, 1,
+        {"bench", "Measure speed against this machine's limits", "MODEL", 0, 1,
          Groups{kBench, kLoadOptions, kCommonOptions}, benchCommand},
         {"models", "List the models of the library", "", 0, 0, Groups{kCommonOptions}, modelsCommand},
         {"backends", "List back ends and devices", "", 0, 0, Groups{kCommonOptions}, backendsCommand},

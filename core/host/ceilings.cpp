@@ -28,6 +28,7 @@ namespace {
 /// reached.
 constexpr int kRuns = 5;
 constexpr int kBursts = 40;
+constexpr int kQuickBursts = 12;
 constexpr std::uint64_t kMiB = 1ull << 20;
 constexpr std::uint64_t kRounds = 200'000;
 constexpr std::uint64_t kBurstBytes = 16 * kMiB;
@@ -42,6 +43,8 @@ struct KernelSet {
     ReadKernel read;
     ArithmeticKernel int8;
     double int8OpsPerRound;
+    ArithmeticKernel int16;
+    double int16OpsPerRound;
     ArithmeticKernel f32;
     double f32FlopsPerRound;
 };
@@ -74,6 +77,26 @@ std::uint64_t int8Plain(std::uint64_t rounds, std::uint32_t seed) {
     for (std::uint64_t i = 0; i < rounds; ++i) {
         for (int j = 0; j < kLanes; ++j)
             sums[j] ^= a[j] * b[j] + static_cast<std::int32_t>(i);
+    }
+    std::uint64_t total = 0;
+    for (const std::int32_t sum : sums)
+        total += static_cast<std::uint32_t>(sum);
+    return total;
+}
+
+std::uint64_t int16Plain(std::uint64_t rounds, std::uint32_t seed) {
+    constexpr int kLanes = 32;
+    std::int32_t sums[kLanes / 2] = {};
+    std::int16_t a[kLanes];
+    std::int16_t b[kLanes];
+    for (int j = 0; j < kLanes; ++j) {
+        a[j] = static_cast<std::int16_t>((seed + static_cast<std::uint32_t>(j)) & 1023u);
+        b[j] = static_cast<std::int16_t>((seed * 3 + static_cast<std::uint32_t>(j)) & 511u);
+    }
+    for (std::uint64_t i = 0; i < rounds; ++i) {
+        // Pairs, as the instruction for them has it.
+        for (int j = 0; j < kLanes / 2; ++j)
+            sums[j] ^= a[2 * j] * b[2 * j] + a[2 * j + 1] * b[2 * j + 1] + static_cast<std::int32_t>(i);
     }
     std::uint64_t total = 0;
     for (const std::int32_t sum : sums)
@@ -135,6 +158,21 @@ LOADER_AVX2 std::uint64_t int8Avx2(std::uint64_t rounds, std::uint32_t seed) {
     return total;
 }
 
+LOADER_AVX2 std::uint64_t int16Avx2(std::uint64_t rounds, std::uint32_t seed) {
+    const __m256i b = _mm256_set1_epi16(static_cast<short>(seed & 31u));
+    __m256i sums[12];
+    for (__m256i& sum : sums)
+        sum = _mm256_set1_epi32(static_cast<int>(seed));
+    for (std::uint64_t i = 0; i < rounds; ++i) {
+        for (__m256i& sum : sums)
+            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(sum, b));
+    }
+    std::uint64_t total = 0;
+    for (const __m256i& sum : sums)
+        total += static_cast<std::uint64_t>(_mm256_extract_epi64(sum, 0));
+    return total;
+}
+
 LOADER_AVX2 std::uint64_t f32Avx2(std::uint64_t rounds, std::uint32_t seed) {
     const __m256 factor = _mm256_set1_ps(1.0f - static_cast<float>(seed & 7u) * 1e-7f);
     const __m256 one = _mm256_set1_ps(1.0f);
@@ -185,6 +223,24 @@ LOADER_AVX512 std::uint64_t int8Avx512(std::uint64_t rounds, std::uint32_t seed)
     return words[0] + words[7];
 }
 
+LOADER_AVX512 std::uint64_t int16Avx512(std::uint64_t rounds, std::uint32_t seed) {
+    const __m512i a = _mm512_set1_epi16(static_cast<short>(seed & 1023u));
+    const __m512i b = _mm512_set1_epi16(static_cast<short>(seed & 511u));
+    __m512i sums[12];
+    for (__m512i& sum : sums)
+        sum = _mm512_setzero_si512();
+    for (std::uint64_t i = 0; i < rounds; ++i) {
+        for (__m512i& sum : sums)
+            sum = _mm512_dpwssd_epi32(sum, a, b);
+    }
+    __m512i total = sums[0];
+    for (int j = 1; j < 12; ++j)
+        total = _mm512_add_epi32(total, sums[j]);
+    std::uint64_t words[8];
+    _mm512_storeu_si512(words, total);
+    return words[0] + words[7];
+}
+
 LOADER_AVX512 std::uint64_t f32Avx512(std::uint64_t rounds, std::uint32_t seed) {
     const __m512 factor = _mm512_set1_ps(1.0f - static_cast<float>(seed & 7u) * 1e-7f);
     const __m512 one = _mm512_set1_ps(1.0f);
@@ -208,11 +264,15 @@ KernelSet bestKernels() {
     __builtin_cpu_init();
     const bool vnni = __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512vl");
-    if (vnni) return {"avx512vnni", readAvx512, int8Avx512, 12 * 64 * 2.0, f32Avx512, 12 * 16 * 2.0};
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return {"avx2", readAvx2, int8Avx2, 12 * 32 * 2.0, f32Avx2, 12 * 8 * 2.0};
+    if (vnni) {
+        return {"avx512vnni", readAvx512,    int8Avx512, 12 * 64 * 2.0,
+                int16Avx512,  12 * 32 * 2.0, f32Avx512,  12 * 16 * 2.0};
+    }
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        return {"avx2", readAvx2, int8Avx2, 12 * 32 * 2.0, int16Avx2, 12 * 16 * 2.0, f32Avx2, 12 * 8 * 2.0};
+    }
 #endif
-    return {"baseline", readPlain, int8Plain, 64 * 2.0, f32Plain, 32 * 2.0};
+    return {"baseline", readPlain, int8Plain, 64 * 2.0, int16Plain, 32 * 2.0, f32Plain, 32 * 2.0};
 }
 
 /// Keeps the compiler from seeing that nobody uses a result.
@@ -241,12 +301,18 @@ std::uint64_t lastCacheBytes() {
 
 class Meter {
 public:
-    Meter(unsigned threads, CancelToken cancel)
-        : m_pool(threads), m_kernels(bestKernels()), m_cancel(cancel) {}
+    Meter(const CeilingPlan& plan, CancelToken cancel)
+        : m_pool(std::max(plan.threads, 1u)),
+          m_kernels(bestKernels()),
+          m_cancel(cancel),
+          m_runs(plan.quick ? 1 : kRuns),
+          m_bursts(plan.quick ? kQuickBursts : kBursts) {}
+
+    unsigned threads() const { return m_pool.threads(); }
 
     const char* kernelName() const { return m_kernels.name; }
 
-    /// Reads `bytes` `passes` times over, each thread its own share. @return bytes per second, best of five
+    /// Reads `bytes` `passes` times over, each thread its own share. @return bytes per second, the best
     Result<double> read(std::size_t bytes, std::size_t passes) {
         constexpr std::align_val_t kPage{4096};
         auto* memory = static_cast<std::byte*>(::operator new[](bytes, kPage, std::nothrow));
@@ -260,8 +326,9 @@ public:
         });
         double best = 0.0;
         const std::size_t burst = std::min(bytes, static_cast<std::size_t>(kBurstBytes));
-        const std::size_t bursts = std::max(bytes / burst, bytes == burst ? std::size_t{kBursts} : 1);
-        for (int run = 0; run < kRuns; ++run) {
+        const std::size_t bursts =
+            std::max(bytes / burst, bytes == burst ? static_cast<std::size_t>(m_bursts) : 1);
+        for (int run = 0; run < m_runs; ++run) {
             LOADER_CHECK(m_cancel.check());
             for (std::size_t i = 0; i < bursts; ++i) {
                 const std::byte* start = memory + (bytes == burst ? 0 : i * burst);
@@ -273,6 +340,7 @@ public:
     }
 
     Result<double> int8() { return arithmetic(m_kernels.int8, m_kernels.int8OpsPerRound); }
+    Result<double> int16() { return arithmetic(m_kernels.int16, m_kernels.int16OpsPerRound); }
     Result<double> f32() { return arithmetic(m_kernels.f32, m_kernels.f32FlopsPerRound); }
 
 private:
@@ -288,9 +356,9 @@ private:
 
     Result<double> arithmetic(ArithmeticKernel kernel, double perRound) {
         double best = 0.0;
-        for (int run = 0; run < kRuns; ++run) {
+        for (int run = 0; run < m_runs; ++run) {
             LOADER_CHECK(m_cancel.check());
-            for (int burst = 0; burst < kBursts; ++burst) {
+            for (int burst = 0; burst < m_bursts; ++burst) {
                 const double seconds = secondsOf([&] {
                     m_pool.run([&](TeamMember& member) { g_sink = kernel(kRounds, member.index() + 5); });
                 });
@@ -303,29 +371,51 @@ private:
     ThreadPool m_pool;
     KernelSet m_kernels;
     CancelToken m_cancel;
+    int m_runs;
+    int m_bursts;
 };
+
+/// Several times what the caches hold, and not more than the machine can spare.
+std::uint64_t largeBytes(bool quick) {
+    const std::uint64_t caches = lastCacheBytes();
+    std::uint64_t large = quick ? std::clamp(4 * caches, 64 * kMiB, 256 * kMiB)
+                                : std::clamp(8 * caches, 256 * kMiB, 2048 * kMiB);
+    if (const auto available = availableMemory())
+        large = std::max(std::min(large, available->bytes / 4), 16 * kMiB);
+    return large;
+}
 
 }  // namespace
 
-Result<Ceilings> measureCeilings(unsigned threads, std::uint64_t workingSetBytes, CancelToken cancel) {
+Result<Ceilings> measureCeilings(const CeilingPlan& plan, CancelToken cancel) {
     Ceilings ceilings;
-    ceilings.threads = std::max(threads, 1u);
-    Meter meter(ceilings.threads, cancel);
+    Meter meter(plan, cancel);
+    ceilings.threads = meter.threads();
     ceilings.kernels = meter.kernelName();
-    std::uint64_t large = std::clamp(8 * lastCacheBytes(), 256 * kMiB, 2048 * kMiB);
-    if (const auto available = availableMemory())
-        large = std::max(std::min(large, available->bytes / 4), 16 * kMiB);
+    const std::uint64_t large = largeBytes(plan.quick);
     LOADER_TRY(ceilings.memoryReadBytesPerSecond, meter.read(static_cast<std::size_t>(large), 1));
-    if (workingSetBytes < large) {
+    if (plan.workingSetBytes != 0 && plan.workingSetBytes < large) {
         // What fits into a cache is read from there again and again, faster than memory.
-        const std::uint64_t bytes = std::max<std::uint64_t>(workingSetBytes, 64 * 1024);
+        const std::uint64_t bytes = std::max<std::uint64_t>(plan.workingSetBytes, 64 * 1024);
         const std::uint64_t passes = std::max<std::uint64_t>(kBurstBytes / bytes, 1);
         LOADER_TRY(ceilings.workingSetReadBytesPerSecond,
                    meter.read(static_cast<std::size_t>(bytes), static_cast<std::size_t>(passes)));
     }
     LOADER_TRY(ceilings.int8OpsPerSecond, meter.int8());
+    LOADER_TRY(ceilings.int16OpsPerSecond, meter.int16());
     LOADER_TRY(ceilings.f32FlopsPerSecond, meter.f32());
     return ceilings;
+}
+
+Ceilings larger(const Ceilings& one, const Ceilings& other) {
+    Ceilings both = one;
+    const auto take = [](double& figure, double second) { figure = std::max(figure, second); };
+    take(both.memoryReadBytesPerSecond, other.memoryReadBytesPerSecond);
+    take(both.workingSetReadBytesPerSecond, other.workingSetReadBytesPerSecond);
+    take(both.int8OpsPerSecond, other.int8OpsPerSecond);
+    take(both.int16OpsPerSecond, other.int16OpsPerSecond);
+    take(both.f32FlopsPerSecond, other.f32FlopsPerSecond);
+    return both;
 }
 
 }  // namespace loader::host

@@ -4,13 +4,18 @@
 #include "core/host/model_work.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace loader::host {
 namespace {
 
-bool isFloat(quant::TensorType type) {
-    return type == quant::TensorType::F32 || type == quant::TensorType::F16 ||
-           type == quant::TensorType::BF16;
+Products productsOf(quant::TensorType type) {
+    switch (type) {
+        case quant::TensorType::F32: return Products::Float;
+        case quant::TensorType::F16:
+        case quant::TensorType::BF16: return Products::Int16;
+        default: return Products::Int8;
+    }
 }
 
 /// The part of an operation's weights that one token needs.
@@ -39,7 +44,7 @@ ModelWork workOf(const graph::Program& program) {
     ModelWork work;
     double bytes = 0.0;
     double macs = 0.0;
-    double quantisedMacs = 0.0;
+    double macsWith[3] = {};
     for (const graph::Segment& segment : program.segments) {
         for (const graph::Op& op : segment.ops) {
             const bool looksUp = std::holds_alternative<graph::EmbedOp>(op);
@@ -54,13 +59,14 @@ ModelWork workOf(const graph::Program& program) {
                 const double count = part * static_cast<double>(weight.columns * weight.rows * weight.slices);
                 if (isHead) work.headMacs += static_cast<std::uint64_t>(count);
                 if (!isHead) macs += count;
-                if (!isFloat(weight.type)) quantisedMacs += isHead ? 0.0 : count;
+                if (!isHead) macsWith[static_cast<std::size_t>(productsOf(weight.type))] += count;
             }
         }
     }
     work.weightBytes = static_cast<std::uint64_t>(bytes);
     work.macs = static_cast<std::uint64_t>(macs);
-    work.quantised = quantisedMacs * 2.0 > macs;
+    const auto* most = std::max_element(std::begin(macsWith), std::end(macsWith));
+    if (macs > 0.0) work.products = static_cast<Products>(most - std::begin(macsWith));
     return work;
 }
 

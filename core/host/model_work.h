@@ -12,6 +12,16 @@
 
 namespace loader::host {
 
+/// What a back end multiplies weights of a type with at best.
+enum class Products {
+    /// 8-bit integers: quantised weights.
+    Int8,
+    /// 16-bit integers or bfloat16, two at a time: F16 and BF16 weights.
+    Int16,
+    /// 32-bit floats.
+    Float
+};
+
 struct ModelWork {
     /// Weights read for one generated token: the table of tokens counts one row, of experts only those used.
     std::uint64_t weightBytes = 0;
@@ -19,8 +29,8 @@ struct ModelWork {
     std::uint64_t macs = 0;
     /// Those of the head, which only the last token of a prompt needs.
     std::uint64_t headMacs = 0;
-    /// Whether most multiplications are with quantised weights.
-    bool quantised = false;
+    /// What most multiplications with weights are, of which the head is left out.
+    Products products = Products::Float;
 };
 
 ModelWork workOf(const graph::Program& program);

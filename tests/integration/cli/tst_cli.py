@@ -338,6 +338,21 @@ class Answers(CliTest):
         oracle = json.loads(self.ok(gguf(*words, "--backend", "reference")).stdout)
         self.assertLess(abs(oracle["perplexity"] / result["perplexity"] - 1), 0.01)
 
+        both = json.loads(self.ok(gguf(*words, "--compare-backend", "reference")).stdout)
+        compared = both.pop("compared")
+        self.assertEqual(both, result)
+        self.assertEqual((compared["backend"], compared["perplexity"]), ("reference", oracle["perplexity"]))
+        self.assertTrue(0 < compared["kl_mean"] <= compared["kl_max"] < 1e-3, compared)
+        self.assertTrue(0.9 < compared["same_top"] <= 1, compared)
+        same = json.loads(self.ok(gguf(*words, "--backend", "reference", "--compare-backend", "reference")).stdout)["compared"]
+        self.assertEqual((same["perplexity"], same["kl_mean"], same["kl_max"], same["same_top"]), (oracle["perplexity"], 0, 0, 1))
+        # Eight bits per cached key and value are farther from the reference than sixteen.
+        coarse = json.loads(self.ok(gguf(*words, "--compare-backend", "reference", "--kv", "q8_0")).stdout)["compared"]
+        self.assertGreater(coarse["kl_mean"], compared["kl_mean"])
+        plain = self.ok(gguf(*words[:-1], "--compare-backend", "reference")).stdout.decode()
+        self.assertIn("KL divergence", plain)
+        self.fails(gguf(*words, "--compare-backend", "none"), 2, "B701")
+
     def test_bench(self):
         model = self.make("bench.gguf", "type=Q8_0")
         done = self.ok(gguf("bench", model, "-p", "64", "-n", "8", "-d", "16", "-r", "2", "-t", "1", "--json"))
@@ -353,8 +368,31 @@ class Answers(CliTest):
         for key in ("memory_read_bytes_per_second", "int8_ops_per_second", "f32_flops_per_second"):
             self.assertGreater(result["ceilings"][key], 1e8)
         self.assertEqual((result["threads"], result["depth"]), (1, 16))
-        slow = gguf("bench", model, "-p", "0", "-n", "4", "-d", "32", "-r", "1", "--no-kv-cache")
-        self.assertIn(b"Generation", self.ok(slow).stdout)
+        self.assertEqual(result["prompt_ceiling"], "int8_ops_per_second")
+        slow = gguf("bench", model, "-p", "0", "-n", "4", "-d", "32", "-r", "1", "--no-kv-cache", "--no-warm-up",
+                    "--first-token-runs", "0")
+        printed = self.ok(slow).stdout
+        self.assertIn(b"Generation", printed)
+        self.assertNotIn(b"First token", printed)
+
+    def test_what_a_prompt_is_judged_by(self):
+        for kind, ceilings in (("F32", ["f32_flops_per_second"]), ("F16", ["int16_ops_per_second", "f32_flops_per_second"])):
+            model = self.make(f"judged-{kind}.gguf", f"type={kind}")
+            done = gguf("bench", model, "-p", "64", "-n", "1", "-r", "1", "-t", "1", "--first-token-runs", "0", "--json")
+            result = json.loads(self.ok(done).stdout)
+            self.assertIsNone(result["first_token_ms"])
+            self.assertEqual(result["prompt_ceiling"], max(ceilings, key=result["ceilings"].get))
+            self.assertTrue(0 < result["prompt"]["share"] <= 1, result)
+
+    def test_ceilings(self):
+        for quick in ([], ["--quick"]):
+            result = json.loads(self.ok(gguf("bench", "--ceilings", "-t", "1", "--working-set", "100000", "--json", *quick)).stdout)
+            self.assertEqual(result["threads"], 1)
+            for key in ("memory_read_bytes_per_second", "int8_ops_per_second", "int16_ops_per_second", "f32_flops_per_second",
+                        "working_set_read_bytes_per_second"):
+                self.assertGreater(result["ceilings"][key], 1e8)
+        self.assertIn(b"GB/s memory read", self.ok(gguf("bench", "--ceilings", "--quick", "-t", "1")).stdout)
+        self.fails(gguf("bench"), 2, "X001")
 
 
 class Signals(CliTest):
