@@ -96,6 +96,9 @@ def measure(name, path, key, chosen, o, folder):
     flash = max(("0", "1"), key=lambda f: theirs(path, m, f, folder))
     kept, discarded = pairs.run(o.pairs, o.tries, o.patience, ceilings,
                                 lambda: ours(path, m, chosen.tier, ceilings, last), lambda: theirs(path, m, flash, folder))
+    if not kept:
+        print(f"MISSED {path.name}, {key}: all {discarded} pairs were disturbed; nothing is saved", flush=True)
+        return False
     row = {"set": name, "model": path.stem.removeprefix("bench-"), "measurement": key, "threads": m.threads, "flash": flash,
            "tier": last["load_report"].get("tier", ""), **pairs.summary(kept), "pairs": len(kept), "discarded": discarded,
            "shared": pairs.shared_core(kept, ceilings), "bar": bar, "bandwidth": chosen.bandwidth if m.generate else None,

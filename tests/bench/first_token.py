@@ -72,6 +72,9 @@ def measure(path, o, folder):
     fastest = min(variants, key=lambda name: min(variants[name]() for _ in range(2)))
     ceilings = pairs.Ceilings(threads)
     kept, discarded = pairs.run(o.pairs, o.tries, o.patience, ceilings, ours, variants[fastest])
+    if not kept:
+        print(f"MISSED {path.name}: all {discarded} pairs were disturbed; nothing is saved", flush=True)
+        return False
     row = {"model": path.stem.removeprefix("bench-"), "threads": threads, "tokens": TOKENS, "context": CONTEXT, "variant": fastest,
            "entering": entering, **pairs.summary(kept), "pairs": len(kept), "discarded": discarded,
            "shared": pairs.shared_core(kept, ceilings), "bar": FACTOR, "each": kept, "peak": max(ours.peaks),

@@ -8,7 +8,6 @@ next, so a pair during which the int8 ceiling at its number of threads moved by 
 """
 
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -127,11 +126,9 @@ def run(pairs, tries, patience, ceilings, ours, theirs):
     return kept, discarded
 
 
-def summary(kept, better=lambda pair: pair["ours"] / pair["peer"]):
+def summary(kept):
     """Returns median and spread of the ratios of the pairs, and the medians of both sides."""
-    if not kept:
-        return {"ratio": math.nan, "ratio_min": math.nan, "ratio_max": math.nan, "ours": math.nan, "peer": math.nan}
-    ratios = [better(pair) for pair in kept]
+    ratios = [pair["ours"] / pair["peer"] for pair in kept]
     return {"ratio": median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios),
             "ours": median(p["ours"] for p in kept), "peer": median(p["peer"] for p in kept)}
 
@@ -163,7 +160,7 @@ def save(kind, name, document):
     folder.mkdir(parents=True, exist_ok=True)
     head = {"date": time.strftime("%Y-%m-%d %H:%M"), "peer_version": peer.peer_version(), "processor": processor()}
     part = folder / f"{name}.part"
-    part.write_text(json.dumps({**head, **document}, indent=1, ensure_ascii=False, allow_nan=True) + "\n", encoding="utf-8")
+    part.write_text(json.dumps({**head, **document}, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     os.replace(part, folder / f"{name}.json")
 
 
