@@ -17,9 +17,9 @@ import peer
 import report
 
 TEXT = "The quick brown fox jumps over the lazy dog, and the"
-# Random weights make flat distributions and large sums of rounding errors, and both sides round activations, each in its
-# own way: real models are nearer (docs/peer.md). Another model, another prompt or a wrong kernel would be near 0.
-LEAST_COSINE = 0.97
+# Both sides round activations, each in its own way, and random weights add such errors up: 0.9992 was seen with Q4_0. A
+# wrong kernel, another model or another prompt is far below.
+LEAST_COSINE = 0.99
 
 
 @dataclass(frozen=True)
