@@ -163,6 +163,7 @@ std::vector<std::string> BackendRegistry::automaticOrder() const {
     std::stable_sort(chosen.begin(), chosen.end(),
                      [](const BackendFacts* a, const BackendFacts* b) { return a->priority > b->priority; });
     std::vector<std::string> ids;
+    ids.reserve(chosen.size() + 1);
     for (const BackendFacts* facts : chosen)
         ids.push_back(facts->id);
     ids.emplace_back(kLinkedIn);

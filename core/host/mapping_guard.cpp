@@ -13,6 +13,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 
@@ -38,8 +39,9 @@ void onBusError(int number, siginfo_t* info, void*) {
         const std::uintptr_t end = range.end.load(std::memory_order_acquire);
         if (begin == 0 || address < begin || address >= end) continue;
         // Everything behind a missing page is missing too, or worthless by now: one call for all of it.
-        const std::uintptr_t page = address & ~(g_pageBytes - 1);
-        void* mapped = ::mmap(reinterpret_cast<void*>(page), end - page, PROT_READ,
+        const std::uintptr_t intoPage = address & (g_pageBytes - 1);
+        void* page = static_cast<std::byte*>(info->si_addr) - intoPage;
+        void* mapped = ::mmap(page, end - (address - intoPage), PROT_READ,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
         range.damaged.store(true, std::memory_order_release);
         if (mapped != MAP_FAILED) return;

@@ -24,6 +24,11 @@ class Reader {
 public:
     Reader(const std::uint8_t* data, std::size_t size) : m_data(data), m_size(size) {}
     std::uint8_t byte() { return m_at < m_size ? m_data[m_at++] : std::uint8_t{0}; }
+    /// From -128 to 127.
+    std::int32_t signedByte() {
+        const std::int32_t value = byte();
+        return value < 128 ? value : value - 256;
+    }
     std::uint32_t word() {
         std::uint32_t value = 0;
         for (int i = 0; i < 4; ++i)
@@ -56,13 +61,13 @@ SamplingParameters parametersFrom(Reader& reader, std::uint32_t vocabulary) {
     p.minP = reader.number(0, 1);
     p.typicalP = reader.number(0, 1);
     p.repeatPenalty = reader.number(0.5F, 2);
-    p.repeatLastN = static_cast<std::int8_t>(reader.byte());
+    p.repeatLastN = reader.signedByte();
     p.frequencyPenalty = reader.number(-2, 2);
     p.presencePenalty = reader.number(-2, 2);
     p.dryMultiplier = reader.number(0, 2);
     p.dryBase = reader.number(1, 4);
     p.dryAllowedLength = reader.byte() % 5U;
-    p.dryPenaltyLastN = static_cast<std::int8_t>(reader.byte());
+    p.dryPenaltyLastN = reader.signedByte();
     p.dryBreakerTokens = {static_cast<TokenId>(reader.byte() % vocabulary)};
     p.xtcProbability = reader.number(0, 1);
     p.xtcThreshold = reader.number(0, 0.5F);

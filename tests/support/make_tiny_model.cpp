@@ -69,7 +69,7 @@ int main(int count, char** words) {
         else if (name == "parts")
             parts = numberOf(value);
         else
-            return fail("not an option: " + name + "=" + value);
+            return fail(std::string("not an option: ").append(name).append("=").append(value));
     }
     auto model = test::TinyModel::make(options);
     if (!model.ok()) return fail(model.error().toString());

@@ -10,7 +10,7 @@
 namespace loader::test {
 
 Result<std::unique_ptr<ModelHarness>> ModelHarness::load(const std::string& path, backend::Backend& backend,
-                                                         backend::LoadOptions options) {
+                                                         const backend::LoadOptions& options) {
     auto harness = std::make_unique<ModelHarness>();
     LOADER_TRY(harness->m_file, gguf::ModelFile::open(path));
     LOADER_CHECK(harness->m_file->map());

@@ -20,7 +20,7 @@ class ModelHarness {
 public:
     /// Opens, lowers and loads all segments on the back end.
     static Result<std::unique_ptr<ModelHarness>> load(const std::string& path, backend::Backend& backend,
-                                                      backend::LoadOptions options = {});
+                                                      const backend::LoadOptions& options = {});
 
     const gguf::ModelFile& file() const { return *m_file; }
     const graph::Program& program() const { return m_program; }

@@ -28,14 +28,10 @@ std::size_t skipSpace(std::string_view source, std::size_t position) {
 std::size_t digitsEnd(std::string_view source, std::size_t position, bool (*accept)(char)) {
     std::size_t end = position;
     while (end < source.size()) {
-        if (accept(source[end])) {
-            ++end;
-        } else if (source[end] == '_' && end > position && end + 1 < source.size() &&
-                   accept(source[end + 1])) {
-            ++end;
-        } else {
-            break;
-        }
+        const bool separates =
+            source[end] == '_' && end > position && end + 1 < source.size() && accept(source[end + 1]);
+        if (!separates && !accept(source[end])) break;
+        ++end;
     }
     return end;
 }

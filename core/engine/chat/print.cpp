@@ -279,17 +279,15 @@ std::string floatText(double value) {
     std::from_chars(text.data() + digitsAt, text.data() + text.size(), exponent);
     std::string digits(1, text[0]);
     if (mark > 2) digits += text.substr(2, mark - 2);
-    const int count = static_cast<int>(digits.size());
     if (exponent < -4 || exponent >= 16) {
         out += digits[0];
-        if (count > 1) out += '.' + digits.substr(1);
+        if (digits.size() > 1) out += '.' + digits.substr(1);
         const std::string size = std::to_string(std::abs(exponent));
         return out + (exponent < 0 ? "e-" : "e+") + (size.size() < 2 ? "0" : "") + size;
     }
     if (exponent < 0) return out + "0." + std::string(static_cast<std::size_t>(-exponent - 1), '0') + digits;
-    if (count <= exponent + 1)
-        return out + digits + std::string(static_cast<std::size_t>(exponent + 1 - count), '0') + ".0";
-    const auto point = static_cast<std::size_t>(exponent + 1);
+    const std::size_t point = static_cast<std::size_t>(exponent) + 1;
+    if (digits.size() <= point) return out + digits + std::string(point - digits.size(), '0') + ".0";
     return out + digits.substr(0, point) + '.' + digits.substr(point);
 }
 

@@ -69,7 +69,7 @@ void BytePairEncoder::encodePiece(std::string_view piece, std::vector<TokenId>& 
     m_engine.run(m_symbols);
     for (const std::uint32_t symbol : m_symbols) {
         if (symbol < kUnknownCharacter) {
-            out.push_back(symbol);
+            out.push_back(static_cast<TokenId>(symbol));
         } else if (m_vocabulary.special().unk) {
             out.push_back(*m_vocabulary.special().unk);
         }

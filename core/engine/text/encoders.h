@@ -85,7 +85,9 @@ private:
     struct Lookup {
         const Vocabulary* vocabulary;
         Merge operator()(std::uint32_t left, std::uint32_t right) const {
-            return vocabulary->merge(left, right).value_or(Merge{kNoRank, 0});
+            // A symbol without a token becomes a negative id, which no rule has.
+            return vocabulary->merge(static_cast<TokenId>(left), static_cast<TokenId>(right))
+                .value_or(Merge{kNoRank, 0});
         }
     };
     /// A piece met before; its tokens stand in the output already.

@@ -59,7 +59,7 @@ std::uint32_t SentencePieceEncoder::symbolOf(std::string_view character, char32_
 
 void SentencePieceEncoder::appendText(std::uint32_t symbol) {
     if (symbol < kUnknownCharacter) {
-        m_joined.append(m_vocabulary.text(symbol));
+        m_joined.append(m_vocabulary.text(static_cast<TokenId>(symbol)));
     } else if (symbol >= kUnknownByte) {
         m_joined += static_cast<char>(static_cast<unsigned char>(symbol & 0xFF));
     } else {
@@ -104,7 +104,7 @@ void SentencePieceEncoder::flush(std::vector<TokenId>& out) {
     m_engine.run(m_symbols);
     for (const std::uint32_t symbol : m_symbols) {
         if (symbol < kUnknownCharacter) {
-            out.push_back(symbol);
+            out.push_back(static_cast<TokenId>(symbol));
         } else {
             appendUnknown(symbol, out);
         }

@@ -14,10 +14,10 @@ Result<std::shared_ptr<const Vocabulary>> Vocabulary::fromData(const VocabularyD
 }
 
 std::optional<TokenId> Vocabulary::find(std::string_view text) const {
-    const std::uint32_t found =
-        m_textIndex.find(hashText(text), [&](std::uint32_t id) { return this->text(id) == text; });
+    const std::uint32_t found = m_textIndex.find(
+        hashText(text), [&](std::uint32_t id) { return this->text(static_cast<TokenId>(id)) == text; });
     if (found == FlatIndex::kNone) return std::nullopt;
-    return found;
+    return static_cast<TokenId>(found);
 }
 
 std::optional<TokenId> Vocabulary::findText(std::string_view text) const {

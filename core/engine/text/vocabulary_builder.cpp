@@ -194,8 +194,8 @@ Status VocabularyBuilder::readTexts() {
         v.m_maximumTokenBytes = std::max(v.m_maximumTokenBytes, text.size());
         if (text.empty()) continue;
         const std::uint64_t hash = hashText(text);
-        const std::uint32_t first =
-            v.m_textIndex.find(hash, [&](std::uint32_t at) { return v.text(at) == text; });
+        const std::uint32_t first = v.m_textIndex.find(
+            hash, [&](std::uint32_t at) { return v.text(static_cast<TokenId>(at)) == text; });
         if (first == FlatIndex::kNone) {
             v.m_textIndex.insert(hash, static_cast<std::uint32_t>(id));
         } else {

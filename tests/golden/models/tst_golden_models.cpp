@@ -28,7 +28,7 @@ QJsonObject readJson(const QString& path) {
 
 std::vector<TokenId> idsOf(const QJsonValue& value) {
     std::vector<TokenId> ids;
-    for (const QJsonValue& id : value.toArray())
+    for (const QJsonValue id : value.toArray())
         ids.push_back(id.toInt());
     return ids;
 }
@@ -114,7 +114,7 @@ void TestGoldenModels::compareArgmax(const QString& backendId, const QString& pa
     }
     QVERIFY(compared * 10 >= greedy.size() * 8);
     const QJsonArray top = golden["first_top20"].toArray();
-    for (const QJsonValue& entry : top) {
+    for (const QJsonValue entry : top) {
         const auto id = static_cast<std::size_t>(entry.toArray()[0].toInt());
         const double expected = entry.toArray()[1].toDouble();
         const double tolerance = backendId == "reference" ? 2e-3 : 0.25;
@@ -131,7 +131,7 @@ void TestGoldenModels::argmaxEqualsGolden() {
     QFETCH(QString, model);
     LOADER_NEED_SHARED(golden, "models/golden-llama2c-greedy.json");
     const QString path = test::sharedFile("models/" + model + ".gguf");
-    for (const QJsonValue& entry : readJson(golden)["results"].toObject()[model].toArray()) {
+    for (const QJsonValue entry : readJson(golden)["results"].toObject()[model].toArray()) {
         compareArgmax(backendId, path, entry.toObject());
     }
 }
@@ -141,7 +141,7 @@ void TestGoldenModels::chatModelArgmaxEqualsGolden() {
     QFETCH(QString, model);
     LOADER_NEED_SHARED(golden, "models/golden-minimind2-small.json");
     const QString path = test::sharedFile("models/" + model + ".gguf");
-    for (const QJsonValue& entry : readJson(golden)["results"].toObject()["Q8_0"].toArray()) {
+    for (const QJsonValue entry : readJson(golden)["results"].toObject()["Q8_0"].toArray()) {
         compareArgmax(backendId, path, entry.toObject());
     }
 }
@@ -183,7 +183,7 @@ void TestGoldenModels::perplexityEqualsGolden_data() {
         QTest::addRow("absent") << QString() << QString() << QString() << 0.0;
         return;
     }
-    for (const QJsonValue& entry : readJson(golden)["results"].toArray()) {
+    for (const QJsonValue entry : readJson(golden)["results"].toArray()) {
         const QString model = entry["model"].toString();
         if (test::sharedFile("models/" + model).isEmpty()) continue;  // only some precisions are there
         for (const char* id : {"reference", "cpu"}) {

@@ -40,7 +40,7 @@ Change set(const char* key, T value) {
 Change setText(const char* key, const std::string& text) {
     return [key = std::string(key), text](ModelParts& parts) { parts.metadata.setText(key, text); };
 }
-Change setList(const char* key, std::vector<std::uint32_t> values) {
+Change setList(const char* key, const std::vector<std::uint32_t>& values) {
     return [key = std::string(key), values](ModelParts& parts) {
         parts.metadata.setArray<std::uint32_t>(key, values);
     };
@@ -48,7 +48,7 @@ Change setList(const char* key, std::vector<std::uint32_t> values) {
 Change removeKey(const char* key) {
     return [key = std::string(key)](ModelParts& parts) { parts.metadata.remove(key); };
 }
-Change reshape(const char* tensor, std::vector<std::uint64_t> dims) {
+Change reshape(const char* tensor, const std::vector<std::uint64_t>& dims) {
     return [tensor, dims](ModelParts& parts) { parts.find(tensor)->dims = dims; };
 }
 Change retype(const char* tensor, quant::TensorType type) {

@@ -158,7 +158,7 @@ void TestTemplateGolden::realTemplates_data() {
         const auto name = row["template"].get<std::string>();
         const auto context = row["context"].get<std::string>();
         const auto variant = row["variant"].get<std::string>();
-        QTest::newRow((name + " " + context + variant).c_str())
+        QTest::addRow("%s %s%s", name.c_str(), context.c_str(), variant.c_str())
             << QString::fromStdString(name) << QString::fromStdString(context)
             << QString::fromStdString(variant) << QString::fromStdString(row.value("error", std::string()));
     }

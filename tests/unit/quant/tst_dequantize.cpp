@@ -27,6 +27,7 @@ constexpr std::size_t kBlocks = 48;
 
 std::vector<std::uint32_t> bitsOf(const std::vector<float>& values) {
     std::vector<std::uint32_t> bits;
+    bits.reserve(values.size());
     for (const float value : values)
         bits.push_back(std::isnan(value) ? 0x7FC00000u : std::bit_cast<std::uint32_t>(value));
     return bits;

@@ -147,7 +147,8 @@ void TestTensorType::tensorSizes_data() {
     QTest::addColumn<QString>("type");
     QTest::addColumn<QVector<quint64>>("dims");
     QTest::addColumn<QString>("expected");
-    const auto row = [](const char* tag, const char* type, QVector<quint64> dims, const char* expected) {
+    const auto row = [](const char* tag, const char* type, const QVector<quint64>& dims,
+                        const char* expected) {
         QTest::newRow(tag) << QString(type) << dims << QString(expected);
     };
     const quint64 top = ~quint64{0};

@@ -41,6 +41,7 @@ SamplingParameters greedy() {
 std::vector<double> softmax(const std::vector<float>& logits, double temperature) {
     const double most = *std::max_element(logits.begin(), logits.end());
     std::vector<double> result;
+    result.reserve(logits.size());
     for (const float logit : logits)
         result.push_back(std::exp((logit - most) / temperature));
     const double sum = std::accumulate(result.begin(), result.end(), 0.0);

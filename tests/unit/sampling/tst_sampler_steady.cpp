@@ -74,9 +74,9 @@ void TestSamplerSteady::noAllocationPerToken() {
     for (float& logit : logits)
         logit = normal(random);
     std::vector<TokenId> history;
+    history.reserve(700);
     for (int i = 0; i < 600; ++i)
         history.push_back(static_cast<TokenId>(random() % 50));
-    history.reserve(700);
 
     long counted = 0;
     bool good = true;

@@ -229,7 +229,7 @@ void TestTokenizer::streamEqualsWhole() {
         for (int round = 0; round < 300; ++round) {
             std::vector<TokenId> ids;
             for (std::size_t i = random() % 12; i > 0; --i)
-                ids.push_back(random() % v->size());
+                ids.push_back(static_cast<TokenId>(random() % v->size()));
             const DecodeOptions options{(round & 1) != 0, (round & 2) != 0};
             Detokenizer stream(v, options);
             std::string streamed;

@@ -158,7 +158,7 @@ void TestVocabulary::damageIsNamed_data() {
     row("merges missing", changed(bpe, [](SmallVocabulary& v) { v.merges.reset(); }), "T208");
     row("T30 unknown model", changed(bpe, [](SmallVocabulary& v) { v.model = "abacus"; }), "T209");
     row("T30 unknown pre", changed(bpe, [](SmallVocabulary& v) { v.pre = "abacus"; }), "ok");
-    const auto withMap = [&](std::vector<std::uint8_t> map) {
+    const auto withMap = [&](const std::vector<std::uint8_t>& map) {
         return changed(spm, [map](SmallVocabulary& v) { v.characterMap = map; });
     };
     row("T31 character map of 3 bytes", withMap({1, 2, 3}), "T210");
