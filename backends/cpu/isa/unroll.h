@@ -12,3 +12,15 @@
 #else
 #define LOADER_UNROLL
 #endif
+
+namespace loader::cpu {
+
+/// No load that comes after is done before: without it the compiler would gather what a long straight piece
+/// of code reads in registers that the sums need. Costs no instruction.
+inline void holdLoads() {
+#if defined(__GNUC__)
+    asm volatile("" ::: "memory");
+#endif
+}
+
+}  // namespace loader::cpu

@@ -15,9 +15,9 @@ enum class ActivationKind : std::uint8_t {
     F32,         ///< floats as they are
     Q8Block32,   ///< int8 -127 … 127, one f32 scale per 32 values
     Q8Block256,  ///< int8 -127 … 127, one f32 scale per 256 values
-    /// Two Q8Block32 records whose sum is the token: the second holds what the first rounded away. For
-    /// weights whose own error is so small that 8 bits of activation would spoil it
-    /// (docs/adr/0011-two-term-activations.md).
+    /// 16 bits as two int8 -127 … 127, one f32 scale per 32 values: scale × (256 × high + low). For weights
+    /// whose own error is so small that 8 bits of activation would spoil it
+    /// (docs/adr/0011-two-term-activations.md). Each block is a cache line: 32 high terms, then 32 low.
     Q8Pair32,
 };
 inline constexpr std::size_t kActivationKinds = 4;
@@ -29,9 +29,10 @@ constexpr std::size_t activationBlock(ActivationKind kind) {
 
 /// Byte offsets inside one token's record. Parts that a kind lacks are 0.
 struct ActivationLayout {
-    std::size_t scales = 0;     ///< f32, one per block
-    std::size_t sums = 0;       ///< f32 per 32 values: scale times their sum; Q8Block32 only
-    std::size_t offsets32 = 0;  ///< i32 per 32 values: -128 × their sum
+    std::size_t scales = 0;  ///< f32, one per block
+    std::size_t sums = 0;    ///< f32 per 32 values: scale times their sum; Q8Block32 only
+    /// i32 per 32 values: -128 × their sum; of Q8Pair32 the sum of 256 × high + low
+    std::size_t offsets32 = 0;
     std::size_t offsets16 = 0;  ///< i32 per 16 values: -128 × their sum; Q8Block256 only
     std::size_t evenOddSums =
         0;  ///< i16 per 16 values, in each 256 first the 8 even then the 8 odd groups; Q8Block256 only
@@ -49,18 +50,14 @@ constexpr ActivationLayout activationLayout(ActivationKind kind, std::size_t col
         layout.stride = roundUp(columns * sizeof(float), 64);
         return layout;
     }
-    if (kind == ActivationKind::Q8Pair32) {
-        layout = activationLayout(ActivationKind::Q8Block32, columns);
-        layout.stride *= 2;
-        return layout;
-    }
-    layout.scales = roundUp(columns, 64);
+    const std::size_t terms = kind == ActivationKind::Q8Pair32 ? 2 : 1;
+    layout.scales = roundUp(columns * terms, 64);
     layout.offsets32 = layout.scales + roundUp(columns / activationBlock(kind) * sizeof(float), 64);
     std::size_t end = layout.offsets32 + roundUp(columns / 32 * sizeof(std::int32_t), 64);
     if (kind == ActivationKind::Q8Block32) {
         layout.sums = end;
         end += roundUp(columns / 32 * sizeof(float), 64);
-    } else {
+    } else if (kind == ActivationKind::Q8Block256) {
         layout.offsets16 = end;
         layout.evenOddSums = end + roundUp(columns / 16 * sizeof(std::int32_t), 64);
         end = layout.evenOddSums + roundUp(columns / 16 * sizeof(std::int16_t), 64);

@@ -38,55 +38,6 @@ void raise(KernelTable& table, const KernelTable& higher) {
     }
 }
 
-/// Tokens of a pair activation that are multiplied together: the results of both records wait in scratch.
-constexpr std::size_t kPairTokens = 128;
-constexpr std::size_t kPairBytes = 2 * kPairTokens * kPanelRows * sizeof(float);
-
-std::size_t kernelScratchBytes(std::size_t maxColumns) {
-    return std::max(kPanelScratchBytes, roundUp(maxColumns * sizeof(float), kAlignment));
-}
-
-void runKernel(const TypeKernels& slot, const RowsJob& job) {
-    (job.tokens >= kPanelTokens ? slot.panels : slot.rows)(job);
-}
-
-/// Adds the results of both records of each token into the job's output; `out` is the first token's first
-/// row.
-void addPairs(const float* results, std::size_t tokens, std::size_t rows, float* out, const RowsJob& job) {
-    for (std::size_t t = 0; t < tokens; ++t) {
-        const float* pair = results + 2 * t * kPanelRows;
-        float* row = out + t * job.outStride;
-        for (std::size_t r = 0; r < rows; ++r) {
-            const float sum = pair[r] + pair[kPanelRows + r];
-            row[r] = job.accumulate ? row[r] + sum : sum;
-        }
-    }
-}
-
-/// Each token is two records: multiplies both at once, panel by panel, and adds their results.
-void multiplyPairs(const TypeKernels& slot, const RowsJob& job) {
-    const std::size_t columns = job.weights.columns;
-    auto* results = reinterpret_cast<float*>(job.scratch.data + kernelScratchBytes(columns));
-    for (std::size_t first = 0; first < job.tokens; first += kPairTokens) {
-        const std::size_t tokens = std::min(kPairTokens, job.tokens - first);
-        for (std::size_t row = job.rowBegin; row < job.rowEnd; row += kPanelRows) {
-            RowsJob part = job;
-            part.weights.data += row * job.weights.rowBytes;
-            part.weights.rows = std::min(kPanelRows, job.rowEnd - row);
-            part.rowBegin = 0;
-            part.rowEnd = part.weights.rows;
-            part.activation =
-                quantizedActivations(ActivationKind::Q8Block32, job.activation.token(first), columns);
-            part.tokens = 2 * tokens;
-            part.out = results;
-            part.outStride = kPanelRows;
-            part.accumulate = false;
-            runKernel(slot, part);
-            addPairs(results, tokens, part.rowEnd, job.out + first * job.outStride + row, job);
-        }
-    }
-}
-
 }  // namespace
 
 KernelTable selectKernels(IsaTier tier) {
@@ -98,7 +49,7 @@ KernelTable selectKernels(IsaTier tier) {
 }
 
 std::size_t scratchBytes(std::size_t maxColumns) {
-    return kernelScratchBytes(maxColumns) + kPairBytes;
+    return std::max(kPanelScratchBytes, roundUp(maxColumns * sizeof(float), kAlignment));
 }
 
 Result<ScratchBuffer> ScratchBuffer::create(std::size_t bytes) {
@@ -124,11 +75,7 @@ void multiplyRows(const KernelTable& kernels, const WeightView& weights, std::si
     if (rowBegin >= rowEnd || tokens == 0) return;
     const RowsJob job{weights, rowBegin, rowEnd, activation, tokens, out, outStride, mode == OutputMode::Add,
                       scratch};
-    if (activation.kind == ActivationKind::Q8Pair32) {
-        multiplyPairs(slot, job);
-    } else {
-        runKernel(slot, job);
-    }
+    (tokens >= kPanelTokens ? slot.panels : slot.rows)(job);
 }
 
 void quantizeActivation(const KernelTable& kernels, ActivationKind kind, const float* in, std::size_t columns,

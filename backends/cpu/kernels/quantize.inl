@@ -4,7 +4,7 @@
 // Floats to the int8 forms of kernels/activation.h, and to Q8_0 file blocks. Written against the vector
 // vocabulary; every tier gives the same bits, because each step is either exact or one rounded operation.
 
-/// Below this a block counts as zero: 127 divided by it would leave the range of float.
+/// Below this a block counts as zero: the largest integer divided by it would leave the range of float.
 inline constexpr float kSmallestMagnitude = 0x1p-100f;
 
 struct BlockScale {
@@ -12,8 +12,8 @@ struct BlockScale {
     float inverse;
 };
 
-/// Largest magnitude of `count` values (a multiple of 32) as the scale of int8 -127 … 127.
-inline BlockScale blockScale(const float* in, std::size_t count) {
+/// Scale that brings the largest magnitude of `count` values (a multiple of 32) to `largestInteger`.
+inline BlockScale blockScale(const float* in, std::size_t count, float largestInteger) {
     Floats largest = zero();
     Floats poison = zero();
     for (std::size_t i = 0; i < count; i += kLanes) {
@@ -25,7 +25,7 @@ inline BlockScale blockScale(const float* in, std::size_t count) {
     if (!(poisoned == 0.0f)) return {std::numeric_limits<float>::quiet_NaN(), 0.0f};
     const float magnitude = maximumOf(largest);
     if (magnitude < kSmallestMagnitude) return {0.0f, 0.0f};
-    return {magnitude / 127.0f, 127.0f / magnitude};
+    return {magnitude / largestInteger, largestInteger / magnitude};
 }
 
 /// Rounds 16 values to int8. @return their sum
@@ -44,51 +44,54 @@ inline std::int32_t quantize16(const float* in, float inverse, std::int8_t* out)
     return static_cast<std::int32_t>(sumOf(total));  // exact: at most 16 × 127
 }
 
-/// The parts of one Q8Block32 record.
-struct Record32 {
-    Record32(std::size_t columns, std::byte* out) {
-        const ActivationLayout layout = activationLayout(ActivationKind::Q8Block32, columns);
-        values = reinterpret_cast<std::int8_t*>(out);
-        scales = reinterpret_cast<float*>(out + layout.scales);
-        sums = reinterpret_cast<float*>(out + layout.sums);
-        offsets = reinterpret_cast<std::int32_t*>(out + layout.offsets32);
-    }
-
-    void quantize(std::size_t b, const float* block) const {
-        const BlockScale s = blockScale(block, 32);
-        const std::int32_t low = quantize16(block, s.inverse, values + b * 32);
-        const std::int32_t total = low + quantize16(block + 16, s.inverse, values + b * 32 + 16);
+inline void quantizeBlock32(const float* in, std::size_t columns, std::byte* out) {
+    const ActivationLayout layout = activationLayout(ActivationKind::Q8Block32, columns);
+    auto* values = reinterpret_cast<std::int8_t*>(out);
+    auto* scales = reinterpret_cast<float*>(out + layout.scales);
+    auto* sums = reinterpret_cast<float*>(out + layout.sums);
+    auto* offsets = reinterpret_cast<std::int32_t*>(out + layout.offsets32);
+    for (std::size_t b = 0; b < columns / 32; ++b) {
+        const BlockScale s = blockScale(in + b * 32, 32, 127.0f);
+        const std::int32_t low = quantize16(in + b * 32, s.inverse, values + b * 32);
+        const std::int32_t total = low + quantize16(in + b * 32 + 16, s.inverse, values + b * 32 + 16);
         scales[b] = s.scale;
         sums[b] = s.scale * static_cast<float>(total);
         offsets[b] = -128 * total;
     }
+}
 
-    std::int8_t* values;
-    float* scales;
-    float* sums;
-    std::int32_t* offsets;
-};
-
-inline void quantizeBlock32(const float* in, std::size_t columns, std::byte* out) {
-    const Record32 record(columns, out);
-    for (std::size_t b = 0; b < columns / 32; ++b)
-        record.quantize(b, in + b * 32);
+/// Rounds 32 values to 256 × high + low, high terms first. What is left of a value is 128 at most; the
+/// kernels' products fit 16 bits only up to 127, so that one value in 256 is off by one step, not half a
+/// step. @return the sum of what was stored
+inline std::int32_t quantizeTerms(const float* in, float inverse, std::int8_t* out) {
+    if (inverse == 0.0f) {
+        std::memset(out, 0, 64);
+        return 0;
+    }
+    Floats total = zero();
+    LOADER_UNROLL
+    for (std::size_t i = 0; i < 32; i += kLanes) {
+        const Floats whole = roundNearest(multiply(load(in + i), broadcast(inverse)));
+        const Floats high = roundNearest(multiply(whole, broadcast(1.0f / 256)));
+        const Floats rest = multiplyAdd(high, broadcast(-256.0f), whole);  // exact: integers below 2^16
+        const Floats low = minimum(maximum(rest, broadcast(-127.0f)), broadcast(127.0f));
+        storeInt8(out + i, high);
+        storeInt8(out + 32 + i, low);
+        total = add(total, multiplyAdd(high, broadcast(256.0f), low));
+    }
+    return static_cast<std::int32_t>(sumOf(total));  // exact: at most 32 × 32639
 }
 
 inline void quantizePair32(const float* in, std::size_t columns, std::byte* out) {
-    const Record32 first(columns, out);
-    const Record32 second(columns, out + activationLayout(ActivationKind::Q8Block32, columns).stride);
+    constexpr float kLargest = 127 * 256 + 127;
+    const ActivationLayout layout = activationLayout(ActivationKind::Q8Pair32, columns);
+    auto* values = reinterpret_cast<std::int8_t*>(out);
+    auto* scales = reinterpret_cast<float*>(out + layout.scales);
+    auto* offsets = reinterpret_cast<std::int32_t*>(out + layout.offsets32);
     for (std::size_t b = 0; b < columns / 32; ++b) {
-        const float* block = in + b * 32;
-        first.quantize(b, block);
-        alignas(64) float rest[32];
-        // A tier with fused multiply-add may round the rest once less: its second record can differ in a last
-        // bit.
-        for (std::size_t i = 0; i < 32; ++i) {
-            const float product = first.scales[b] * static_cast<float>(first.values[b * 32 + i]);
-            rest[i] = block[i] - product;
-        }
-        second.quantize(b, rest);
+        const BlockScale s = blockScale(in + b * 32, 32, kLargest);
+        scales[b] = s.scale;
+        offsets[b] = -128 * quantizeTerms(in + b * 32, s.inverse, values + b * 64);
     }
 }
 
@@ -100,7 +103,7 @@ inline void quantizeBlock256(const float* in, std::size_t columns, std::byte* ou
     auto* offsets16 = reinterpret_cast<std::int32_t*>(out + layout.offsets16);
     auto* evenOdd = reinterpret_cast<std::int16_t*>(out + layout.evenOddSums);
     for (std::size_t b = 0; b < columns / 256; ++b) {
-        const BlockScale s = blockScale(in + b * 256, 256);
+        const BlockScale s = blockScale(in + b * 256, 256, 127.0f);
         scales[b] = s.scale;
         for (std::size_t j = 0; j < 8; ++j) {
             const std::size_t first = b * 256 + j * 32;
@@ -119,7 +122,7 @@ inline void quantizeBlock256(const float* in, std::size_t columns, std::byte* ou
 /// consistent.
 inline void floatToQ8Row(const float* in, std::byte* out, std::size_t count) {
     for (std::size_t i = 0; i < count; i += 32, out += kQ8BlockBytes) {
-        const BlockScale s = blockScale(in + i, 32);
+        const BlockScale s = blockScale(in + i, 32, 127.0f);
         const std::uint16_t bits = loader::floatToHalf(s.scale);
         const float stored = loader::halfToFloat(bits);
         std::memcpy(out, &bits, sizeof(bits));

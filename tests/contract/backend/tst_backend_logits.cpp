@@ -28,8 +28,8 @@ struct Tolerance {
 /// By the form in which a type's activations are multiplied. Floats differ by rounding alone (3e-5 at most
 /// was measured). Eight-bit activations round each value to 1/254 of the greatest of its block of 32 or 256,
 /// in seven projections of each of two layers; on types whose random blocks are far from trained weights
-/// (Q2_K, Q3_K, Q4_1, IQ4_XS) 0.996 and 0.25 were measured, on the others 0.9995 and 0.1. Pairs of records
-/// round to 1/64,516. That the kernels themselves are exact for what they are given is the matter of the
+/// (Q2_K, Q3_K, Q4_1, IQ4_XS) 0.996 and 0.25 were measured, on the others 0.9995 and 0.1. Two terms round
+/// to 1/65,278. That the kernels themselves are exact for what they are given is the matter of the
 /// kernel tests.
 Tolerance toleranceOf(cpu::ActivationKind kind) {
     switch (kind) {

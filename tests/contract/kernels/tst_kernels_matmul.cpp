@@ -62,12 +62,15 @@ void readRecord(const Problem& p, std::size_t token, std::vector<double>& values
         }
         const auto* q = reinterpret_cast<const std::int8_t*>(a.token(token));
         const auto* scales = reinterpret_cast<const float*>(a.token(token) + a.layout.scales);
-        steps[k] = static_cast<double>(scales[k / block]);
-        values[k] = steps[k] * q[k];
-        if (a.kind != ActivationKind::Q8Pair32) continue;
-        const std::byte* second = a.token(token) + a.layout.stride / 2;
-        steps[k] = static_cast<double>(reinterpret_cast<const float*>(second + a.layout.scales)[k / block]);
-        values[k] += steps[k] * reinterpret_cast<const std::int8_t*>(second)[k];
+        const auto step = static_cast<double>(scales[k / block]);
+        if (a.kind == ActivationKind::Q8Pair32) {
+            const std::int8_t* terms = q + k / 32 * 64 + k % 32;
+            values[k] = step * (256 * terms[0] + terms[32]);
+            steps[k] = 2 * step;  // a low term of 128 is stored as 127
+            continue;
+        }
+        steps[k] = step;
+        values[k] = step * q[k];
     }
 }
 

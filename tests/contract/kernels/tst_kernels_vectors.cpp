@@ -333,7 +333,8 @@ void TestKernelsVectors::quantisersAgreeBitForBit() {
     QFETCH(IsaTier, tier);
     const KernelTable lowest = selectKernels(IsaTier::Baseline);
     const KernelTable kernels = selectKernels(tier);
-    for (const ActivationKind kind : {ActivationKind::Q8Block32, ActivationKind::Q8Block256}) {
+    for (const ActivationKind kind :
+         {ActivationKind::Q8Block32, ActivationKind::Q8Block256, ActivationKind::Q8Pair32}) {
         QVERIFY(recordOf(kernels, kind, mixedInputs()) == recordOf(lowest, kind, mixedInputs()));
     }
 }
@@ -344,22 +345,32 @@ void TestKernelsVectors::pairsStateTheirInputTo16Bits() {
     const std::vector<float> in = mixedInputs();
     const std::vector<std::byte> record = recordOf(kernels, ActivationKind::Q8Pair32, in);
     const ActivationLayout layout = activationLayout(ActivationKind::Q8Pair32, in.size());
-    const auto value = [&](const std::byte* half, std::size_t index) {
-        float scale = 0.0f;
-        std::memcpy(&scale, half + layout.scales + index / 32 * sizeof(float), sizeof(float));
-        return static_cast<double>(scale) * reinterpret_cast<const std::int8_t*>(half)[index];
-    };
+    const auto* terms = reinterpret_cast<const std::int8_t*>(record.data());
+    double squares = 0;
+    std::size_t count = 0;
     for (std::size_t block = 0; block < in.size(); block += 32) {
         double largest = 0.0;
         for (std::size_t i = block; i < block + 32; ++i)
             largest = std::max(largest, std::abs(double{in[i]}));
         if (largest < 0x1p-90) continue;  // rounded to zero on purpose
+        float scale = 0.0f;
+        std::memcpy(&scale, record.data() + layout.scales + block / 32 * sizeof(float), sizeof(float));
+        QVERIFY(std::abs(static_cast<double>(scale) * 32639 - largest) <= largest * 1e-6);
+        std::int32_t offset = 0, total = 0;
+        std::memcpy(&offset, record.data() + layout.offsets32 + block / 32 * sizeof(offset), sizeof(offset));
         for (std::size_t i = block; i < block + 32; ++i) {
-            const double stated = value(record.data(), i) + value(record.data() + layout.stride / 2, i);
-            // Two steps of 1/254: one in 64,516 of the block's largest value.
-            QVERIFY(std::abs(stated - double{in[i]}) <= largest / 64000.0);
+            const int high = terms[2 * block + i % 32], low = terms[2 * block + 32 + i % 32];
+            QVERIFY(std::abs(high) <= 127 && std::abs(low) <= 127);
+            const double error = static_cast<double>(scale) * (256 * high + low) - double{in[i]};
+            QVERIFY(std::abs(error) <= static_cast<double>(scale) * 1.01);
+            squares += error * error / static_cast<double>(scale) / static_cast<double>(scale);
+            total += 256 * high + low;
+            ++count;
         }
+        QCOMPARE(offset, -128 * total);
     }
+    // Rounding alone is sqrt(1/12) of a step.
+    QVERIFY(std::sqrt(squares / static_cast<double>(count)) < 0.32);
 }
 
 void TestKernelsVectors::quantisersStateTheirInput() {

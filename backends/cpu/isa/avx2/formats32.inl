@@ -5,6 +5,7 @@
 // a scale, perhaps a minimum. Layouts: core/engine/quant/<type>.h. Only bytes of the block itself are read.
 //   kOffset   what is to be taken off each unsigned value        kSigned   values are signed, no offset
 //   kMaximum  largest value as it stands in the register         kMinimum  value = scale × quant + minimum
+//   kTwoTerms multiplied with activations of the kind Q8Pair32
 
 /// Low halves of 16 bytes, then their high halves.
 inline __m256i nibbles(const void* p) {
@@ -31,7 +32,7 @@ inline __m256i lookup(const std::int8_t (&table)[16], __m256i indices) {
 struct FormatQ4_0 {
     static constexpr std::size_t kBytes = 18;
     static constexpr int kOffset = 8, kMaximum = 15;
-    static constexpr bool kSigned = false, kMinimum = false;
+    static constexpr bool kSigned = false, kMinimum = false, kTwoTerms = false;
     static __m256i values(const std::byte* block) { return nibbles(block + 2); }
     static float scale(const std::byte* block) { return halfScale(block); }
 };
@@ -39,7 +40,7 @@ struct FormatQ4_0 {
 struct FormatQ4_1 {
     static constexpr std::size_t kBytes = 20;
     static constexpr int kOffset = 0, kMaximum = 15;
-    static constexpr bool kSigned = false, kMinimum = true;
+    static constexpr bool kSigned = false, kMinimum = true, kTwoTerms = false;
     static __m256i values(const std::byte* block) { return nibbles(block + 4); }
     static float scale(const std::byte* block) { return halfScale(block); }
     static float minimum(const std::byte* block) { return halfScale(block + 2); }
@@ -48,7 +49,7 @@ struct FormatQ4_1 {
 struct FormatQ5_0 {
     static constexpr std::size_t kBytes = 22;
     static constexpr int kOffset = 16, kMaximum = 31;
-    static constexpr bool kSigned = false, kMinimum = false;
+    static constexpr bool kSigned = false, kMinimum = false, kTwoTerms = false;
     static __m256i values(const std::byte* block) {
         return _mm256_or_si256(nibbles(block + 6), fifthBits(block + 2));
     }
@@ -58,7 +59,7 @@ struct FormatQ5_0 {
 struct FormatQ5_1 {
     static constexpr std::size_t kBytes = 24;
     static constexpr int kOffset = 0, kMaximum = 31;
-    static constexpr bool kSigned = false, kMinimum = true;
+    static constexpr bool kSigned = false, kMinimum = true, kTwoTerms = false;
     static __m256i values(const std::byte* block) {
         return _mm256_or_si256(nibbles(block + 8), fifthBits(block + 4));
     }
@@ -69,7 +70,7 @@ struct FormatQ5_1 {
 struct FormatQ8_0 {
     static constexpr std::size_t kBytes = 34;
     static constexpr int kOffset = 0, kMaximum = 128;
-    static constexpr bool kSigned = true, kMinimum = false;
+    static constexpr bool kSigned = true, kMinimum = false, kTwoTerms = true;
     static __m256i values(const std::byte* block) { return load256(block + 2); }
     static float scale(const std::byte* block) { return halfScale(block); }
 };
@@ -77,7 +78,7 @@ struct FormatQ8_0 {
 struct FormatIQ4_NL {
     static constexpr std::size_t kBytes = 18;
     static constexpr int kOffset = 0, kMaximum = 127;
-    static constexpr bool kSigned = true, kMinimum = false;
+    static constexpr bool kSigned = true, kMinimum = false, kTwoTerms = false;
     static __m256i values(const std::byte* block) { return lookup(quant::kIq4Values, nibbles(block + 2)); }
     static float scale(const std::byte* block) { return halfScale(block); }
 };
@@ -85,7 +86,7 @@ struct FormatIQ4_NL {
 struct FormatMXFP4 {
     static constexpr std::size_t kBytes = 17;
     static constexpr int kOffset = 0, kMaximum = 12;
-    static constexpr bool kSigned = true, kMinimum = false;
+    static constexpr bool kSigned = true, kMinimum = false, kTwoTerms = false;
     static __m256i values(const std::byte* block) { return lookup(quant::kDoubledE2m1, nibbles(block + 1)); }
     static float scale(const std::byte* block) {
         return quant::halvedE8m0(std::to_integer<std::uint8_t>(block[0]));

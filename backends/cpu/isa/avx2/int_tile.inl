@@ -75,6 +75,16 @@ inline void startSums(const std::int32_t* const (&offsets)[tokens], std::size_t 
     }
 }
 
+/// From the high terms of the activations to the low.
+template <std::size_t tokens>
+inline void shiftSums(IntSums<tokens>& sums) {
+    LOADER_UNROLL
+    for (std::size_t t = 0; t < tokens; ++t) {
+        sums.low[t] = _mm256_slli_epi32(sums.low[t], 8);
+        sums.high[t] = _mm256_slli_epi32(sums.high[t], 8);
+    }
+}
+
 /// sums[16] += a × b + …
 inline void accumulate16(float* sums, __m256 low, __m256 lowFactor, __m256 high, __m256 highFactor) {
     _mm256_store_ps(sums, _mm256_fmadd_ps(low, lowFactor, _mm256_load_ps(sums)));
@@ -92,13 +102,20 @@ void sweep32(const IntPanel& panel, const PanelRange& range, const ActivationVie
         x[t] = parts[t].values;
         offsets[t] = parts[t].offsets32;
     }
+    constexpr std::size_t kTerms = Format::kTwoTerms ? 2 : 1;
     std::memset(out, 0, tokens * kPanelRows * sizeof(float));
     for (std::size_t half = 0; half < kPanelRows; half += 16) {
         for (std::size_t b = 0; b < range.columns / 32; ++b) {
             const std::size_t place = range.firstColumn / 32 + b;
             IntSums<tokens> sums;
             startSums<Format, tokens>(offsets, place, sums);
-            addSteps<Format, 8, tokens>(panel.values + b * 32 * kPanelRows + half * 4, x, place * 32, sums);
+            const std::uint8_t* values = panel.values + b * 32 * kPanelRows + half * 4;
+            addSteps<Format, 8, tokens>(values, x, place * 32 * kTerms, sums);
+            if constexpr (Format::kTwoTerms) {
+                // 32 × 128 × 127 × 257 is below 2^28.
+                shiftSums(sums);
+                addSteps<Format, 8, tokens>(values, x, place * 64 + 32, sums);
+            }
             const __m256 lowScale = _mm256_load_ps(panel.scales + b * kPanelRows + half);
             const __m256 highScale = _mm256_load_ps(panel.scales + b * kPanelRows + half + 8);
             LOADER_UNROLL

@@ -41,6 +41,7 @@ namespace {
 #include "backends/cpu/isa/avx2/formats_grid.inl"
 #include "backends/cpu/isa/avx2/int_dot.inl"
 #include "backends/cpu/isa/avx2/int_rows.inl"
+#include "backends/cpu/isa/avx2/int_rows_terms.inl"
 #include "backends/cpu/isa/avx2/int_panel_form.inl"
 #include "backends/cpu/isa/avx2/int_tile.inl"
 #include "backends/cpu/isa/avx2/int_unpack.inl"

@@ -12,9 +12,11 @@ struct Slot<quant::TensorType::Q5_0> : Slot32<FormatQ5_0> {};
 template <>
 struct Slot<quant::TensorType::Q5_1> : Slot32<FormatQ5_1> {};
 template <>
-struct Slot<quant::TensorType::Q8_0> : Slot32<FormatQ8_0> {
+struct Slot<quant::TensorType::Q8_0> {
     // The weights err by a 1/254 of a block's largest value: activations of 8 bits would err as much again.
     static constexpr ActivationKind kActivation = ActivationKind::Q8Pair32;
+    static constexpr RowsKernel kRows = intRows<FormatQ8_0, RowOfTerms>;
+    static constexpr RowsKernel kPanels = intPanels<Family32<FormatQ8_0>>;
 };
 template <>
 struct Slot<quant::TensorType::IQ4_NL> : Slot32<FormatIQ4_NL> {};

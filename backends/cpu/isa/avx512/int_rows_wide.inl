@@ -100,20 +100,6 @@ struct QuadMXFP4 {
                            Single::scale(p + 51));
     }
 };
-/// 32 bytes a block: the halves of the blocks are picked like nibbles, so that one order of activations
-/// serves all.
-struct QuadQ8_0 {
-    using Single = FormatQ8_0;
-    static constexpr int kOffset = 128;
-    static Quad values(const std::byte* p) {
-        const __m512i first = _mm512_inserti64x4(_mm512_castsi256_si512(load256(p + 2)), load256(p + 36), 1);
-        const __m512i last = _mm512_inserti64x4(_mm512_castsi256_si512(load256(p + 70)), load256(p + 104), 1);
-        const __m512i sign = _mm512_set1_epi8(-128);
-        return {_mm512_xor_si512(_mm512_shuffle_i64x2(first, last, 0x88), sign),
-                _mm512_xor_si512(_mm512_shuffle_i64x2(first, last, 0xDD), sign)};
-    }
-    static __m128 scales(const std::byte* p) { return halfQuad<34>(p); }
-};
 
 template <class Reader, std::size_t tokens>
 inline void multiplyRowQuads(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
@@ -293,8 +279,6 @@ template <std::size_t tokens>
 struct RowOf32<FormatQ5_0, tokens> : RowOfQuads<QuadQ5_0, tokens> {};
 template <std::size_t tokens>
 struct RowOf32<FormatQ5_1, tokens> : RowOfQuads<QuadQ5_1, tokens> {};
-template <std::size_t tokens>
-struct RowOf32<FormatQ8_0, tokens> : RowOfQuads<QuadQ8_0, tokens> {};
 template <std::size_t tokens>
 struct RowOf32<FormatIQ4_NL, tokens> : RowOfQuads<QuadIQ4_NL, tokens> {};
 template <std::size_t tokens>

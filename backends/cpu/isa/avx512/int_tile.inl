@@ -53,6 +53,33 @@ inline void addSteps(const Tile512<tokens>& tile, const std::uint8_t* values, st
     }
 }
 
+/// Starts the integer sums of one block of 32 columns and adds its products.
+template <class Format, std::size_t tokens>
+inline void addBlock(const Tile512<tokens>& tile, const std::uint8_t* values, std::size_t column,
+                     std::size_t offset, __m512i (&low)[tokens], __m512i (&high)[tokens]) {
+    constexpr bool kFromZero = Format::kMinimum || Format::kTwoTerms;
+    LOADER_UNROLL
+    for (std::size_t t = 0; t < tokens; ++t) {
+        low[t] = kFromZero ? _mm512_setzero_si512() : tile.word(t, offset);
+        high[t] = low[t];
+    }
+    if constexpr (Format::kTwoTerms) {
+        // 32 × 255 × 127 × 257 plus the offset, 32 × 128 × 32639, stay below 2^29.
+        addSteps<8, tokens>(tile, values, 2 * column, low, high);
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t) {
+            holdLoads();
+            const __m512i x = tile.word(t, offset);
+            low[t] = _mm512_add_epi32(_mm512_slli_epi32(low[t], 8), x);
+            high[t] = _mm512_add_epi32(_mm512_slli_epi32(high[t], 8), x);
+        }
+        holdLoads();
+        addSteps<8, tokens>(tile, values, 2 * column + 32, low, high);
+    } else {
+        addSteps<8, tokens>(tile, values, column, low, high);
+    }
+}
+
 template <class Format, std::size_t tokens>
 void sweep32(const IntPanel& panel, const PanelRange& range, const ActivationView& activation,
              std::size_t firstToken, float* out) {
@@ -65,14 +92,8 @@ void sweep32(const IntPanel& panel, const PanelRange& range, const ActivationVie
     for (std::size_t b = 0; b < range.columns / 32; ++b) {
         const std::size_t place = (range.firstColumn / 32 + b) * 4;
         __m512i lowWords[tokens], highWords[tokens];
-        LOADER_UNROLL
-        for (std::size_t t = 0; t < tokens; ++t) {
-            lowWords[t] =
-                Format::kMinimum ? _mm512_setzero_si512() : tile.word(t, activation.layout.offsets32 + place);
-            highWords[t] = lowWords[t];
-        }
-        addSteps<8, tokens>(tile, panel.values + b * 32 * kPanelRows, range.firstColumn + b * 32, lowWords,
-                            highWords);
+        addBlock<Format>(tile, panel.values + b * 32 * kPanelRows, range.firstColumn + b * 32,
+                         activation.layout.offsets32 + place, lowWords, highWords);
         const __m512 lowScale = _mm512_load_ps(panel.scales + b * kPanelRows);
         const __m512 highScale = _mm512_load_ps(panel.scales + b * kPanelRows + 16);
         LOADER_UNROLL

@@ -45,6 +45,7 @@ namespace {
 #include "backends/cpu/isa/avx512/int_dot.inl"
 #include "backends/cpu/isa/avx2/int_rows.inl"
 #include "backends/cpu/isa/avx512/int_rows_wide.inl"
+#include "backends/cpu/isa/avx2/int_rows_terms.inl"
 #include "backends/cpu/isa/avx2/int_panel_form.inl"
 #include "backends/cpu/isa/avx512/int_tile.inl"
 #include "backends/cpu/isa/avx2/int_unpack.inl"

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// Rows of Q8_0 times few tokens of 16 bits (ActivationKind::Q8Pair32), in the AVX2 and the AVX-512 tier:
+// the products with the high terms, shifted by 8 bits, and those with the low terms make one integer sum per
+// block.
+
+inline float sumOfEight(__m256 x) {
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+template <class Format, std::size_t tokens>
+struct RowTerms {
+    TokenParts parts[tokens];
+    __m256 sums[tokens];
+
+    inline void block(const std::byte* data, std::size_t index) {
+        const __m256i values = Format::values(data);
+        const __m256i sizes = _mm256_abs_epi8(values);
+        const float scale = Format::scale(data);
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t) {
+            const std::int8_t* x = parts[t].values + index * 64;
+            // Sizes up to 128 times 127, twice: 32,512 fits. 32 × 128 × 127 × 257 is below 2^28.
+            const __m256i high = addDot(_mm256_setzero_si256(), sizes, _mm256_sign_epi8(load256(x), values));
+            const __m256i both =
+                addDot(_mm256_slli_epi32(high, 8), sizes, _mm256_sign_epi8(load256(x + 32), values));
+            const __m256 factor = _mm256_set1_ps(scale * parts[t].scales[index]);
+            sums[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(both), factor, sums[t]);
+        }
+    }
+};
+
+template <class Format, std::size_t tokens>
+inline void multiplyRowTerms(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
+                             std::size_t firstToken) {
+    RowTerms<Format, tokens> state;
+    LOADER_UNROLL
+    for (std::size_t t = 0; t < tokens; ++t) {
+        state.parts[t] = tokenParts(job.activation, firstToken + t);
+        state.sums[t] = _mm256_setzero_ps();
+    }
+    const std::size_t blocks = job.weights.columns / 32;
+    std::size_t b = 0;
+    for (; b + 2 <= blocks; b += 2) {
+        const std::byte* data = row + b * Format::kBytes;
+        prefetchAhead<2 * Format::kBytes>(data);
+        state.block(data, b);
+        state.block(data + Format::kBytes, b + 1);
+    }
+    if (b < blocks) state.block(row + b * Format::kBytes, b);
+    LOADER_UNROLL
+    for (std::size_t t = 0; t < tokens; ++t)
+        emit(job, rowIndex, firstToken + t, sumOfEight(state.sums[t]));
+}
+
+template <class Format, std::size_t tokens>
+struct RowOfTerms {
+    static constexpr auto kMultiply = multiplyRowTerms<Format, tokens>;
+};
