@@ -59,7 +59,8 @@ Matrix makeMatrix(TensorType type, std::size_t rows, std::size_t columns) {
 double bestSeconds(const KernelTable& kernels, const Matrix& matrix, std::size_t tokens, int runs) {
     std::mt19937 random(2);
     const std::size_t columns = matrix.view.columns;
-    const ActivationKind kind = kernels.activationKind(matrix.view.type);
+    const ActivationKind kind = tokens >= kPanelTokens ? kernels.wideActivationKind(matrix.view.type)
+                                                       : kernels.activationKind(matrix.view.type);
     const ActivationLayout layout = activationLayout(kind, columns);
     const std::vector<float> in = test::randomFloats(columns * tokens, random);
     std::vector<std::byte> records(layout.stride * tokens + 64);

@@ -19,10 +19,12 @@ enum class ActivationKind : std::uint8_t {
     /// whose own error is so small that 8 bits of activation would spoil it
     /// (docs/adr/0011-two-term-activations.md). Each block is a cache line: 32 high terms, then 32 low.
     Q8Pair32,
+    /// int16 -8191 … 8191, one f32 scale per 32 values; zeros fill the last block.
+    Int16Block32,
 };
-inline constexpr std::size_t kActivationKinds = 4;
+inline constexpr std::size_t kActivationKinds = 5;
 
-/// Values that share one scale; 1 for F32. A row must be a multiple of it.
+/// Values that share one scale; 1 for F32. A row must be a multiple of it, but for Int16Block32.
 constexpr std::size_t activationBlock(ActivationKind kind) {
     return kind == ActivationKind::F32 ? 1 : kind == ActivationKind::Q8Block256 ? 256 : 32;
 }
@@ -43,11 +45,18 @@ constexpr std::size_t roundUp(std::size_t value, std::size_t step) {
     return (value + step - 1) / step * step;
 }
 
-/// @shape columns: a multiple of activationBlock(kind)
+/// @shape columns: a multiple of activationBlock(kind); any for Int16Block32
 constexpr ActivationLayout activationLayout(ActivationKind kind, std::size_t columns) {
     ActivationLayout layout;
     if (kind == ActivationKind::F32) {
         layout.stride = roundUp(columns * sizeof(float), 64);
+        return layout;
+    }
+    if (kind == ActivationKind::Int16Block32) {
+        const std::size_t blocks = roundUp(columns, 32) / 32;
+        layout.scales = blocks * 64;
+        layout.stride = layout.scales + roundUp(blocks * sizeof(float), 64);
+        if (layout.stride % 128 == 0) layout.stride += 64;
         return layout;
     }
     const std::size_t terms = kind == ActivationKind::Q8Pair32 ? 2 : 1;

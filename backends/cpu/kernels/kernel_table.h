@@ -47,12 +47,15 @@ struct RowsJob {
 using RowsKernel = void (*)(const RowsJob&);
 
 /// How one weight type is multiplied. `rows` reads the file's layout row by row (few tokens); `panels`
-/// unpacks 32 rows at a time (many tokens). Both take activations of the same kind.
+/// unpacks 32 rows at a time (many tokens). Both take activations of the same kind. `wide` is a quicker
+/// kernel for many tokens that takes another kind.
 struct TypeKernels {
     quant::TensorType type = quant::TensorType::F32;
     ActivationKind activation = ActivationKind::F32;
     RowsKernel rows = nullptr;
     RowsKernel panels = nullptr;
+    ActivationKind wideActivation = ActivationKind::F32;
+    RowsKernel wide = nullptr;  ///< null where there is none
 };
 
 /// Element-wise and row helpers. Rows of Q8_0 are file blocks: a half scale and 32 int8.
@@ -77,6 +80,7 @@ struct VectorKernels {
     void (*quantizeBlock32)(const float* in, std::size_t columns, std::byte* out);
     void (*quantizeBlock256)(const float* in, std::size_t columns, std::byte* out);
     void (*quantizePair32)(const float* in, std::size_t columns, std::byte* out);
+    void (*quantizeInt16)(const float* in, std::size_t columns, std::byte* out);
     /// Float row to Q8_0 file blocks, for the KV cache. @shape count: a multiple of 32
     void (*floatToQ8Row)(const float* in, std::byte* out, std::size_t count);
 
@@ -114,7 +118,12 @@ struct KernelTable {
 
     const TypeKernels& slot(quant::TensorType type) const { return types[static_cast<std::size_t>(type)]; }
     bool supports(quant::TensorType type) const { return slot(type).rows != nullptr; }
+    /// Taken with any number of tokens.
     ActivationKind activationKind(quant::TensorType type) const { return slot(type).activation; }
+    /// The quickest for many tokens: activationKind() or another, which is taken with any number as well.
+    ActivationKind wideActivationKind(quant::TensorType type) const {
+        return slot(type).wide != nullptr ? slot(type).wideActivation : slot(type).activation;
+    }
 };
 
 /// The complete table of a tier, which must not be above detectTier().

@@ -68,14 +68,16 @@ void multiplyRows(const KernelTable& kernels, const WeightView& weights, std::si
                   std::size_t outStride, Scratch scratch, OutputMode mode) {
     const TypeKernels& slot = kernels.slot(weights.type);
     assert(slot.rows != nullptr && "the type is no weight type");
-    assert(activation.kind == slot.activation && "activation of another kind");
+    const bool wide = activation.kind != slot.activation;
+    assert((!wide || (slot.wide != nullptr && activation.kind == slot.wideActivation)) &&
+           "activation of another kind");
     // Layers of one program may differ in width: the input is then the front of a wider row.
     assert(activation.columns >= weights.columns && rowEnd <= weights.rows && "shapes differ");
     assert(scratch.bytes >= scratchBytes(weights.columns) && "scratch too small");
     if (rowBegin >= rowEnd || tokens == 0) return;
     const RowsJob job{weights, rowBegin, rowEnd, activation, tokens, out, outStride, mode == OutputMode::Add,
                       scratch};
-    (tokens >= kPanelTokens ? slot.panels : slot.rows)(job);
+    (wide ? slot.wide : tokens >= kPanelTokens ? slot.panels : slot.rows)(job);
 }
 
 void quantizeActivation(const KernelTable& kernels, ActivationKind kind, const float* in, std::size_t columns,
@@ -85,6 +87,7 @@ void quantizeActivation(const KernelTable& kernels, ActivationKind kind, const f
         case ActivationKind::Q8Block32: kernels.vectors.quantizeBlock32(in, columns, out); return;
         case ActivationKind::Q8Block256: kernels.vectors.quantizeBlock256(in, columns, out); return;
         case ActivationKind::Q8Pair32: kernels.vectors.quantizePair32(in, columns, out); return;
+        case ActivationKind::Int16Block32: kernels.vectors.quantizeInt16(in, columns, out); return;
     }
 }
 

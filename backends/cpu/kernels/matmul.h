@@ -41,7 +41,7 @@ enum class OutputMode : bool { Store, Add };
 
 /// out[token × outStride + row] = weights[row] · activation[token], or += with OutputMode::Add, for every row
 /// in [rowBegin, rowEnd) and every token below `tokens`. The activation must be of the kind that
-/// kernels.activationKind(weights.type) names.
+/// kernels.activationKind(weights.type) or wideActivationKind() names.
 /// @shape activation [tokens, columns or more], weights [rows, columns]
 /// @unit  outStride: floats from token to token
 /// @errors none; kind, shape and scratch size are asserted      @thread any; threads may share everything but

@@ -95,6 +95,29 @@ inline void quantizePair32(const float* in, std::size_t columns, std::byte* out)
     }
 }
 
+inline void quantizeInt16(const float* in, std::size_t columns, std::byte* out) {
+    constexpr float kLargest = 8191;
+    const ActivationLayout layout = activationLayout(ActivationKind::Int16Block32, columns);
+    auto* values = reinterpret_cast<std::int16_t*>(out);
+    auto* scales = reinterpret_cast<float*>(out + layout.scales);
+    for (std::size_t first = 0; first < columns; first += 32) {
+        alignas(64) float block[32] = {};
+        const std::size_t count = columns - first < 32 ? columns - first : 32;
+        std::memcpy(block, in + first, count * sizeof(float));
+        const BlockScale s = blockScale(block, 32, kLargest);
+        scales[first / 32] = s.scale;
+        if (s.inverse == 0.0f) {
+            std::memset(values + first, 0, 32 * sizeof(std::int16_t));
+            continue;
+        }
+        LOADER_UNROLL
+        for (std::size_t i = 0; i < 32; i += kLanes)
+            store(block + i, roundNearest(multiply(load(block + i), broadcast(s.inverse))));
+        for (std::size_t i = 0; i < 32; ++i)
+            values[first + i] = static_cast<std::int16_t>(block[i]);
+    }
+}
+
 inline void quantizeBlock256(const float* in, std::size_t columns, std::byte* out) {
     const ActivationLayout layout = activationLayout(ActivationKind::Q8Block256, columns);
     auto* values = reinterpret_cast<std::int8_t*>(out);

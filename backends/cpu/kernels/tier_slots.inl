@@ -22,14 +22,22 @@ template <quant::TensorType type>
 struct Slot : GenericSlot {};
 template <>
 struct Slot<quant::TensorType::F32> : FloatSlot<SourceF32> {};
-template <>
-struct Slot<quant::TensorType::F16> : FloatSlot<SourceF16> {};
-template <>
-struct Slot<quant::TensorType::BF16> : FloatSlot<SourceBF16> {};
 
 #ifdef LOADER_TIER_SLOTS
 #include LOADER_TIER_SLOTS
 #endif
+
+#ifdef LOADER_TIER_HALVES
+template <class Source>
+using HalvesSlot = LOADER_TIER_HALVES<Source>;
+#else
+template <class Source>
+using HalvesSlot = FloatSlot<Source>;
+#endif
+template <>
+struct Slot<quant::TensorType::F16> : HalvesSlot<SourceF16> {};
+template <>
+struct Slot<quant::TensorType::BF16> : HalvesSlot<SourceBF16> {};
 
 constexpr VectorKernels makeVectors() {
     VectorKernels v;
@@ -45,6 +53,7 @@ constexpr VectorKernels makeVectors() {
     v.quantizeBlock32 = quantizeBlock32;
     v.quantizeBlock256 = quantizeBlock256;
     v.quantizePair32 = quantizePair32;
+    v.quantizeInt16 = quantizeInt16;
     v.floatToQ8Row = floatToQ8Row;
     v.dotHalf = dotHalf;
     v.axpyHalf = axpyHalf;
@@ -62,6 +71,10 @@ constexpr void fillSlot(KernelTable& table) {
     if constexpr (role == quant::TypeRole::Weight) {
         using Own = Slot<type>;
         table.types[static_cast<std::size_t>(type)] = {type, Own::kActivation, Own::kRows, Own::kPanels};
+        if constexpr (requires { Own::kWide; }) {
+            table.types[static_cast<std::size_t>(type)].wideActivation = Own::kWideActivation;
+            table.types[static_cast<std::size_t>(type)].wide = Own::kWide;
+        }
     }
 }
 

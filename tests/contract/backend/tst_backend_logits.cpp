@@ -37,6 +37,7 @@ Tolerance toleranceOf(cpu::ActivationKind kind) {
         case cpu::ActivationKind::Q8Block32: return {0.995, 0.4};
         case cpu::ActivationKind::Q8Block256: return {0.99, 0.5};
         case cpu::ActivationKind::Q8Pair32: return {1.0 - 1e-7, 2e-3};
+        case cpu::ActivationKind::Int16Block32: return {1.0 - 1e-6, 5e-3};
     }
     return {1.0, 0.0};
 }

@@ -60,6 +60,13 @@ void readRecord(const Problem& p, std::size_t token, std::vector<double>& values
             values[k] = static_cast<double>(p.inputs[token * p.columns + k]);
             continue;
         }
+        if (a.kind == ActivationKind::Int16Block32) {
+            const auto* wide = reinterpret_cast<const std::int16_t*>(a.token(token));
+            steps[k] = static_cast<double>(
+                reinterpret_cast<const float*>(a.token(token) + a.layout.scales)[k / block]);
+            values[k] = steps[k] * wide[k];
+            continue;
+        }
         const auto* q = reinterpret_cast<const std::int8_t*>(a.token(token));
         const auto* scales = reinterpret_cast<const float*>(a.token(token) + a.layout.scales);
         const auto step = static_cast<double>(scales[k / block]);
@@ -216,6 +223,9 @@ private Q_SLOTS:
     void extremeQuants();
     void noFartherThanThePeer_data() { addTypesAndTiers(inBlocks); }
     void noFartherThanThePeer();
+    void wideKernels_data() { addTypesAndTiers(any); }
+    void wideKernels();
+    void wideKernelsKeepBadWeightsVisible();
     void partsOfTheRowsAgreeWithTheWhole();
     void callerFloatsAreUsedInPlace();
     void tiersAreNamedAndLimited();
@@ -358,6 +368,106 @@ void TestKernelsMatmul::noFartherThanThePeer() {
     }
     QVERIFY2(std::sqrt(ours) <= 1.5 * std::sqrt(peers),
              qPrintable(QStringLiteral("%1 against %2").arg(std::sqrt(ours)).arg(std::sqrt(peers))));
+}
+
+/// The same matrix and inputs with the activation form for many tokens. Weights are rounded too: their blocks
+/// of 32 of a row to 8,191 steps, which given and slack then account for.
+static void widen(Problem& p, const KernelTable& kernels) {
+    const ActivationKind kind = kernels.wideActivationKind(p.type);
+    const ActivationLayout layout = activationLayout(kind, p.columns);
+    p.records.assign(layout.stride * p.tokens + 64, std::byte{});
+    const auto address = reinterpret_cast<std::uintptr_t>(p.records.data());
+    std::byte* records = p.records.data() + (roundUp(address, 64) - address);
+    for (std::size_t t = 0; t < p.tokens; ++t) {
+        quantizeActivation(kernels, kind, p.inputs.data() + t * p.columns, p.columns,
+                           records + t * layout.stride);
+    }
+    p.activation = quantizedActivations(kind, records, p.columns);
+    const std::vector<float> weights = p.decoded;
+    std::vector<double> steps(p.decoded.size());
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+        const std::size_t rowStart = i / p.columns * p.columns;
+        const std::size_t first = rowStart + (i - rowStart) / 32 * 32;
+        const std::size_t end = std::min(first + 32, rowStart + p.columns);
+        float largest = 0;
+        for (std::size_t k = first; k < end; ++k)
+            largest = std::max(largest, std::abs(weights[k]));
+        steps[i] = static_cast<double>(largest) / 8191;
+        if (largest > 0.0f) {
+            const double quant = std::nearbyint(static_cast<double>(weights[i] * (8191.0f / largest)));
+            p.decoded[i] = static_cast<float>(quant * steps[i]);
+        }
+    }
+    addProducts(p);
+    std::vector<double> values, rounding;
+    for (std::size_t t = 0; t < p.tokens; ++t) {
+        readRecord(p, t, values, rounding);
+        for (std::size_t r = 0; r < p.rows; ++r) {
+            const std::size_t at = t * p.rows + r;
+            p.exact[at] = 0;
+            for (std::size_t k = 0; k < p.columns; ++k) {
+                const std::size_t i = r * p.columns + k;
+                const auto input = static_cast<double>(p.inputs[t * p.columns + k]);
+                p.exact[at] += static_cast<double>(weights[i]) * input;
+                p.slack[at] += std::abs(input) * steps[i] * 0.5;
+            }
+        }
+    }
+}
+
+void TestKernelsMatmul::wideKernels() {
+    QFETCH(TensorType, type);
+    QFETCH(IsaTier, tier);
+    const KernelTable kernels = selectKernels(tier);
+    if (kernels.wideActivationKind(type) == kernels.activationKind(type))
+        return;  // the other tests are about it
+    double error = 0, size = 0;
+    for (const std::size_t columns : {1, 5, 32, 172, 288, 2048 + 37}) {
+        for (const std::size_t rows : {1, 7, 33}) {
+            const auto p = makeProblem(kernels, type, rows, columns, 65, test::Scales::Sensible);
+            if (!p) QSKIP("no guarded memory on this system");
+            widen(*p, kernels);
+            for (const std::size_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 24, 31, 32, 33, 65}) {
+                const QString fault = faultOf(kernels, *p, 0, rows, tokens, OutputMode::Store);
+                QVERIFY2(
+                    fault.isEmpty(),
+                    qPrintable(
+                        QStringLiteral("[%1 x %2] x %3: %4").arg(rows).arg(columns).arg(tokens).arg(fault)));
+            }
+            const QString fault = faultOf(kernels, *p, rows / 3, rows, 25, OutputMode::Add);
+            QVERIFY2(fault.isEmpty(), qPrintable(fault));
+            for (std::size_t i = 0; columns > 32 && i < p->exact.size(); ++i) {
+                error += std::pow(p->given[i] - p->exact[i], 2);
+                size += std::pow(p->exact[i], 2);
+            }
+        }
+    }
+    // 13 bits and a sign on both sides.
+    QVERIFY2(error / size < 5e-8, qPrintable(QString::number(error / size)));
+}
+
+void TestKernelsMatmul::wideKernelsKeepBadWeightsVisible() {
+    const KernelTable kernels = selectKernels(detectTier());
+    if (kernels.wideActivationKind(TensorType::F16) == ActivationKind::F32)
+        QSKIP("no wide kernels on this machine");
+    for (const auto& [type, bits] : {std::pair{TensorType::F16, std::uint16_t{0x7C00}},
+                                     std::pair{TensorType::F16, std::uint16_t{0x7E01}},
+                                     std::pair{TensorType::BF16, std::uint16_t{0xFF80}},
+                                     std::pair{TensorType::BF16, std::uint16_t{0x7FC0}}}) {
+        auto p = makeProblem(kernels, type, 3, 96, 30, test::Scales::Sensible);
+        if (!p) QSKIP("no guarded memory on this system");
+        widen(*p, kernels);
+        std::vector<std::byte> bytes(3 * p->rowBytes);
+        std::memcpy(bytes.data(), p->weights.data(), bytes.size());
+        std::memcpy(bytes.data() + p->rowBytes + 40 * 2, &bits, sizeof(bits));
+        QVERIFY(p->weights.fill(bytes));
+        std::vector<float> out(30 * 3);
+        const Result<ScratchBuffer> scratch = ScratchBuffer::create(scratchBytes(96));
+        QVERIFY(scratch.ok());
+        multiplyRows(kernels, p->view(), 0, 3, p->activation, 30, out.data(), 3, scratch->view());
+        for (std::size_t i = 0; i < out.size(); ++i)
+            QCOMPARE(std::isfinite(out[i]), i % 3 != 1);
+    }
 }
 
 void TestKernelsMatmul::partsOfTheRowsAgreeWithTheWhole() {

@@ -333,8 +333,8 @@ void TestKernelsVectors::quantisersAgreeBitForBit() {
     QFETCH(IsaTier, tier);
     const KernelTable lowest = selectKernels(IsaTier::Baseline);
     const KernelTable kernels = selectKernels(tier);
-    for (const ActivationKind kind :
-         {ActivationKind::Q8Block32, ActivationKind::Q8Block256, ActivationKind::Q8Pair32}) {
+    for (const ActivationKind kind : {ActivationKind::Q8Block32, ActivationKind::Q8Block256,
+                                      ActivationKind::Q8Pair32, ActivationKind::Int16Block32}) {
         QVERIFY(recordOf(kernels, kind, mixedInputs()) == recordOf(lowest, kind, mixedInputs()));
     }
 }
