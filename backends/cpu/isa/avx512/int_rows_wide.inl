@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Rows times few tokens in 512-bit registers: four blocks of 32 values, or two sub-blocks of a block of 256,
-// in one step. Replaces the 256-bit rows of isa/avx2/int_rows.inl for the types that are specialised at the
-// end.
-
-inline float sumLanes(__m512 x) {
-    return _mm512_reduce_add_ps(x);
-}
+// Rows times few tokens in 512-bit registers: four blocks of 32 values in one step. Replaces the 256-bit rows
+// of isa/avx2/int_rows.inl for the types that are specialised at the end.
 
 /// Four blocks: `low` holds the first 16 values of each, `high` the last 16, all unsigned with the offset of
 /// the reader.
@@ -170,121 +165,10 @@ inline void multiplyRowQuads(const RowsJob& job, const std::byte* row, std::size
     }
 }
 
-/// Sub-blocks 2 pair and 2 pair + 1 of a block of 256 in one register, in the order of the row.
-template <class Format>
-struct PairReader {
-    static __m512i values(const std::byte* block, int pair) {
-        const __m512i first = _mm512_castsi256_si512(Format::values(block, 2 * pair));
-        return _mm512_inserti64x4(first, Format::values(block, 2 * pair + 1), 1);
-    }
-};
-
-inline __m512i twice(const void* p) {
-    return _mm512_broadcast_i64x4(load256(p));
-}
-
-/// A shift count for each half of a register.
-inline __m512i shiftCounts(short low, short high) {
-    return _mm512_inserti64x4(_mm512_set1_epi16(low), _mm256_set1_epi16(high), 1);
-}
-
-template <>
-struct PairReader<FormatQ4_K> {
-    static __m512i values(const std::byte* block, int pair) {
-        const __m512i packed = _mm512_srlv_epi16(twice(block + 16 + pair * 32), shiftCounts(0, 4));
-        return _mm512_and_si512(packed, _mm512_set1_epi8(0x0F));
-    }
-};
-
-template <>
-struct PairReader<FormatQ5_K> {
-    static __m512i values(const std::byte* block, int pair) {
-        const __m512i packed = _mm512_srlv_epi16(twice(block + 48 + pair * 32), shiftCounts(0, 4));
-        const __m512i low = _mm512_and_si512(packed, _mm512_set1_epi8(0x0F));
-        const __m512i bits = _mm512_inserti64x4(_mm512_set1_epi8(static_cast<char>(1u << (2 * pair))),
-                                                _mm256_set1_epi8(static_cast<char>(2u << (2 * pair))), 1);
-        const __mmask64 set = _mm512_test_epi8_mask(twice(block + 16), bits);
-        return _mm512_mask_add_epi8(low, set, low, _mm512_set1_epi8(16));
-    }
-};
-
-template <>
-struct PairReader<FormatQ6_K> {
-    static __m512i values(const std::byte* block, int pair) {
-        const int half = pair / 2;
-        const __m512i packed = _mm512_loadu_si512(block + half * 64);
-        const __m512i low =
-            _mm512_and_si512(pair % 2 == 0 ? packed : _mm512_srli_epi16(packed, 4), _mm512_set1_epi8(0x0F));
-        const __m512i pairs = twice(block + 128 + half * 32);
-        const __m512i high = pair % 2 == 0 ? _mm512_sllv_epi16(pairs, shiftCounts(4, 2))
-                                           : _mm512_srlv_epi16(pairs, shiftCounts(0, 2));
-        return _mm512_or_si512(low, _mm512_and_si512(high, _mm512_set1_epi8(0x30)));
-    }
-};
-
-template <class Format, std::size_t tokens>
-inline void multiplyRowPairs(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
-                             std::size_t firstToken) {
-    TokenParts parts[tokens];
-    __m512 sums[tokens];
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-        parts[t] = tokenParts(job.activation, firstToken + t);
-        sums[t] = _mm512_setzero_ps();
-    }
-    for (std::size_t b = 0; b < job.weights.columns / 256; ++b) {
-        const std::byte* data = row + b * Format::kBytes;
-        prefetchAhead<Format::kBytes>(data);
-        const Head head = Format::head(data);
-        const __m512i subScales = _mm512_broadcast_i64x4(head.scales);
-        __m512i integers[tokens];
-        LOADER_UNROLL
-        for (std::size_t t = 0; t < tokens; ++t)
-            integers[t] = _mm512_setzero_si512();
-        LOADER_UNROLL
-        for (int pair = 0; pair < 4; ++pair) {
-            const __m512i values = PairReader<Format>::values(data, pair);
-            const auto first = static_cast<short>((4 * pair + 1) * 256 + 4 * pair);
-            const __m512i scales =
-                _mm512_shuffle_epi8(subScales, shiftCounts(first, static_cast<short>(first + 0x202)));
-            const __m512i sizes = Format::kSigned ? _mm512_abs_epi8(values) : values;
-            const __mmask64 negative = Format::kSigned ? _mm512_movepi8_mask(values) : 0;
-            LOADER_UNROLL
-            for (std::size_t t = 0; t < tokens; ++t) {
-                __m512i x =
-                    _mm512_loadu_si512(parts[t].values + b * 256 + static_cast<std::size_t>(pair) * 64);
-                if constexpr (Format::kSigned)
-                    x = _mm512_mask_sub_epi8(x, negative, _mm512_setzero_si512(), x);
-                integers[t] = _mm512_dpwssd_epi32(integers[t], _mm512_maddubs_epi16(sizes, x), scales);
-            }
-        }
-        LOADER_UNROLL
-        for (std::size_t t = 0; t < tokens; ++t) {
-            const float x = parts[t].scales[b];
-            sums[t] =
-                _mm512_fmadd_ps(_mm512_cvtepi32_ps(integers[t]), _mm512_set1_ps(head.scale * x), sums[t]);
-            if constexpr (!Format::kSigned) {
-                const __m256i off =
-                    _mm256_madd_epi16(head.corrections, load256(parts[t].evenOddSums + b * 16));
-                const __m512 wide = _mm512_zextps256_ps512(_mm256_cvtepi32_ps(off));
-                sums[t] = _mm512_fnmadd_ps(wide, _mm512_set1_ps(head.correctionScale * x), sums[t]);
-            }
-        }
-    }
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t)
-        emit(job, rowIndex, firstToken + t, sumLanes(sums[t]));
-}
-
 template <class Reader, std::size_t tokens>
 struct RowOfQuads {
     static constexpr auto kMultiply = multiplyRowQuads<Reader, tokens>;
 };
-template <class Format, std::size_t tokens>
-struct RowOfPairs {
-    static constexpr auto kMultiply = multiplyRowPairs<Format, tokens>;
-};
-
 template <std::size_t tokens>
 struct RowOf32<FormatQ4_0, tokens> : RowOfQuads<QuadQ4_0, tokens> {};
 template <std::size_t tokens>
@@ -299,31 +183,3 @@ template <std::size_t tokens>
 struct RowOf32<FormatIQ4_NL, tokens> : RowOfQuads<QuadIQ4_NL, tokens> {};
 template <std::size_t tokens>
 struct RowOf32<FormatMXFP4, tokens> : RowOfQuads<QuadMXFP4, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatQ2_K, tokens> : RowOfPairs<FormatQ2_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatQ3_K, tokens> : RowOfPairs<FormatQ3_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatQ4_K, tokens> : RowOfPairs<FormatQ4_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatQ5_K, tokens> : RowOfPairs<FormatQ5_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatQ6_K, tokens> : RowOfPairs<FormatQ6_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ4_XS, tokens> : RowOfPairs<FormatIQ4_XS, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ2_XXS, tokens> : RowOfPairs<FormatIQ2_XXS, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ2_XS, tokens> : RowOfPairs<FormatIQ2_XS, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ2_S, tokens> : RowOfPairs<FormatIQ2_S, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ3_XXS, tokens> : RowOfPairs<FormatIQ3_XXS, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ3_S, tokens> : RowOfPairs<FormatIQ3_S, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ1_S, tokens> : RowOfPairs<FormatIQ1_S, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ1_M, tokens> : RowOfPairs<FormatIQ1_M, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatTQ2_0, tokens> : RowOfPairs<FormatTQ2_0, tokens> {};

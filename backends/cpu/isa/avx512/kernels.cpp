@@ -44,6 +44,8 @@ namespace {
 #include "backends/cpu/isa/avx2/formats_grid.inl"
 #include "backends/cpu/isa/avx512/int_dot.inl"
 #include "backends/cpu/isa/avx2/int_rows.inl"
+#include "backends/cpu/isa/avx512/int_rows_blocks.inl"
+#include "backends/cpu/isa/avx512/int_rows_grid.inl"
 #include "backends/cpu/isa/avx512/int_rows_wide.inl"
 #include "backends/cpu/isa/avx2/int_panel_form.inl"
 #include "backends/cpu/isa/avx512/int_tile.inl"
