@@ -232,3 +232,5 @@ template <std::size_t tokens>
 struct RowOf256<FormatIQ1_M, tokens> : RowOfBlocks<FormatIQ1_M, tokens> {};
 template <std::size_t tokens>
 struct RowOf256<FormatTQ2_0, tokens> : RowOfBlocks<FormatTQ2_0, tokens> {};
+template <std::size_t tokens>
+struct RowOf256<FormatTQ1_0, tokens> : RowOfBlocks<FormatTQ1_0, tokens> {};

@@ -42,6 +42,7 @@ namespace {
 #include "backends/cpu/isa/avx2/formats32.inl"
 #include "backends/cpu/isa/avx2/formats256.inl"
 #include "backends/cpu/isa/avx2/formats_grid.inl"
+#include "backends/cpu/isa/avx2/formats_float.inl"
 #include "backends/cpu/isa/avx512/int_dot.inl"
 #include "backends/cpu/isa/avx2/int_rows.inl"
 #include "backends/cpu/isa/avx512/int_rows_blocks.inl"
