@@ -217,6 +217,8 @@ private Q_SLOTS:
     void oddShapes();
     void longRowsCrossPanels_data() { addTypesAndTiers(any); }
     void longRowsCrossPanels();
+    void fewTokensOfWideRows_data() { addTypesAndTiers(inBlocks); }
+    void fewTokensOfWideRows();
     void extremeScales_data() { addTypesAndTiers(test::hasHalfScales); }
     void extremeScales();
     void extremeQuants_data() { addTypesAndTiers(test::hasHalfScales); }
@@ -276,6 +278,18 @@ void TestKernelsMatmul::longRowsCrossPanels() {
         const QString fault = faultOf(kernels, *p, 0, 5, tokens, OutputMode::Add);
         QVERIFY2(fault.isEmpty(), qPrintable(fault));
     }
+}
+
+/// So wide that a copy of the activations of all tokens does not fit the scratch at once.
+void TestKernelsMatmul::fewTokensOfWideRows() {
+    QFETCH(TensorType, type);
+    QFETCH(IsaTier, tier);
+    const KernelTable kernels = selectKernels(tier);
+    const std::size_t block = quant::typeInfo(type).blockValues;
+    const auto p = makeProblem(kernels, type, 1, 49152 + block, 5, test::Scales::Sensible);
+    if (!p) QSKIP("no guarded memory on this system");
+    const QString fault = faultOf(kernels, *p, 0, 1, 5, OutputMode::Add);
+    QVERIFY2(fault.isEmpty(), qPrintable(fault));
 }
 
 void TestKernelsMatmul::extremeScales() {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// The codebook types (IQ1, IQ2, IQ3) and TQ2_0 as blocks of 256 small integers; see formats256.inl for what
-// the members mean. Fractions of the formats' scales (an eighth, a quarter) move into the float scale, so
-// that sub-scales are whole numbers.
+// The codebook types (IQ1, IQ2, IQ3), TQ1_0 and TQ2_0 as blocks of 256 small integers; see formats256.inl for
+// what the members mean. Fractions of the formats' scales (an eighth, a quarter) move into the float scale,
+// so that sub-scales are whole numbers.
 
 struct SignTable {
     std::uint64_t masks[128];
@@ -237,4 +237,41 @@ struct FormatTQ2_0 {
         return {scale, scale, _mm256_set1_epi16(1), _mm256_set1_epi16(1)};
     }
     static __m256i values(const std::byte* block, int group) { return bitPairs(block, group); }
+};
+
+/// Each byte times the power of three of its 16-bit lane, without carry, is a fraction of 256 whose thirds
+/// are the digit.
+inline __m256i ternaryDigits(__m256i bytes, __m256i powers) {
+    const __m256i odd = _mm256_set1_epi16(static_cast<short>(0xFF00));
+    const __m256i low = _mm256_andnot_si256(odd, _mm256_mullo_epi16(bytes, powers));
+    const __m256i high = _mm256_mullo_epi16(_mm256_and_si256(bytes, odd), powers);
+    const __m256i fractions = _mm256_or_si256(low, high);
+    const __m256i third = _mm256_set1_epi8(86), twoThirds = _mm256_set1_epi8(static_cast<char>(171));
+    const __m256i one = _mm256_cmpeq_epi8(_mm256_max_epu8(fractions, third), fractions);
+    const __m256i two = _mm256_cmpeq_epi8(_mm256_max_epu8(fractions, twoThirds), fractions);
+    // Of the sum, 0 to -2, the complement is the digit less one.
+    return _mm256_xor_si256(_mm256_add_epi8(one, two), _mm256_set1_epi8(-1));
+}
+
+struct FormatTQ1_0 {
+    static constexpr std::size_t kBytes = 54;
+    static constexpr int kOffset = 0, kMaximum = 1;
+    static constexpr bool kSigned = true, kMinimum = false, kPer16 = false;
+    static Head head(const std::byte* block) {
+        return {halfScale(block + 52), 0.0f, _mm256_set1_epi16(1), _mm256_setzero_si256()};
+    }
+    static __m256i values(const std::byte* block, int group) {
+        constexpr short kPowers[5] = {1, 3, 9, 27, 81};
+        if (group < 5) return ternaryDigits(load256(block), _mm256_set1_epi16(kPowers[group]));
+        const __m128i sixteen = load128(block + 32);
+        if (group < 7) {
+            const int digit = (group - 5) * 2;
+            const __m256i powers = _mm256_inserti128_si256(_mm256_set1_epi16(kPowers[digit]),
+                                                           _mm_set1_epi16(kPowers[digit + 1]), 1);
+            return ternaryDigits(_mm256_broadcastsi128_si256(sixteen), powers);
+        }
+        const __m128i last = _mm_set1_epi32(loadWord(block + 48));
+        const __m256i powers = _mm256_setr_epi16(81, 81, 81, 81, 81, 81, 81, 81, 1, 1, 3, 3, 9, 9, 27, 27);
+        return ternaryDigits(_mm256_inserti128_si256(_mm256_castsi128_si256(sixteen), last, 1), powers);
+    }
 };

@@ -32,6 +32,14 @@ inline TokenParts tokenParts(const ActivationView& activation, std::size_t token
             reinterpret_cast<const std::int16_t*>(record + layout.evenOddSums)};
 }
 
+/// Of a kernel that names an Order: its values come from scratch, where intRows() has put them.
+inline TokenParts arrangedParts(const RowsJob& job, std::size_t token) {
+    TokenParts parts = tokenParts(job.activation, token);
+    parts.values =
+        reinterpret_cast<const std::int8_t*>(job.scratch.data) + token * roundUp(job.weights.columns, 64);
+    return parts;
+}
+
 template <class Format, std::size_t tokens, std::size_t kSums>
 struct Row32 {
     TokenParts parts[tokens];
@@ -58,40 +66,111 @@ struct Row32 {
     }
 };
 
+/// Half precision numbers at the same place of eight blocks.
+template <std::size_t stride>
+inline __m256 halfOct(const std::byte* p) {
+    std::uint64_t words[2];
+    LOADER_UNROLL
+    for (std::size_t i = 0; i < 2; ++i) {
+        std::uint16_t bits[4];
+        for (std::size_t j = 0; j < 4; ++j)
+            std::memcpy(&bits[j], p + (i * 4 + j) * stride, sizeof(bits[j]));
+        words[i] = bits[0] | (std::uint64_t{bits[1]} << 16) | (std::uint64_t{bits[2]} << 32) |
+                   (std::uint64_t{bits[3]} << 48);
+    }
+    return _mm256_cvtph_ps(
+        _mm_set_epi64x(static_cast<long long>(words[1]), static_cast<long long>(words[0])));
+}
+
+/// The scales of eight blocks.
+template <class Format>
+struct OctScales {
+    static __m256 read(const std::byte* p) { return halfOct<Format::kBytes>(p); }
+};
+template <>
+struct OctScales<FormatMXFP4> {
+    static __m256 read(const std::byte* p) {
+        std::uint64_t bytes = 0;
+        LOADER_UNROLL
+        for (std::size_t i = 0; i < 8; ++i)
+            bytes |= std::to_integer<std::uint64_t>(p[i * FormatMXFP4::kBytes]) << (8 * i);
+        const __m256i exponents = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(bytes)));
+        // See quant::halvedE8m0(): the two smallest are no normal numbers.
+        const __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(exponents, _mm256_set1_epi32(1)), 23);
+        const __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(0x00200000), exponents);
+        const __m256i isNormal = _mm256_cmpgt_epi32(exponents, _mm256_set1_epi32(1));
+        return _mm256_castsi256_ps(_mm256_blendv_epi8(small, normal, isNormal));
+    }
+};
+
+inline float sumEight(__m256 x) {
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+/// Eight blocks in one step, so that scales and minima are read and multiplied as one register.
 template <class Format, std::size_t tokens>
 inline void multiplyRow32(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
                           std::size_t firstToken) {
-    constexpr std::size_t kSums = tokens == 1 ? 4 : tokens == 2 ? 2 : 1;
+    constexpr std::size_t kSums = tokens == 1 ? 2 : 1;
     Row32<Format, tokens, kSums> state;
+    __m256 minima[tokens];
     LOADER_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) {
         state.parts[t] = tokenParts(job.activation, firstToken + t);
         state.minima[t] = 0.0f;
+        minima[t] = _mm256_setzero_ps();
         LOADER_UNROLL
         for (std::size_t u = 0; u < kSums; ++u)
             state.sums[t][u] = _mm256_setzero_ps();
     }
     const std::size_t blocks = job.weights.columns / 32;
     std::size_t b = 0;
-    for (; b + 4 <= blocks; b += 4) {
+    for (; b + 8 <= blocks; b += 8) {
         const std::byte* data = row + b * Format::kBytes;
-        prefetchAhead<4 * Format::kBytes>(data);
+        prefetchAhead<8 * Format::kBytes>(data);
+        const __m256 scales = OctScales<Format>::read(data);
+        alignas(32) float factors[tokens][8];
         LOADER_UNROLL
-        for (std::size_t u = 0; u < 4; ++u)
-            state.block(data + u * Format::kBytes, b + u, u % kSums);
+        for (std::size_t t = 0; t < tokens; ++t) {
+            const __m256 x = _mm256_loadu_ps(state.parts[t].scales + b);
+            _mm256_store_ps(factors[t], _mm256_mul_ps(scales, x));
+        }
+        LOADER_UNROLL
+        for (std::size_t u = 0; u < 8; ++u) {
+            const __m256i values = Format::values(data + u * Format::kBytes);
+            const __m256i magnitudes = Format::kSigned ? _mm256_abs_epi8(values) : values;
+            LOADER_UNROLL
+            for (std::size_t t = 0; t < tokens; ++t) {
+                const __m256i x = load256(state.parts[t].values + (b + u) * 32);
+                const __m256i integer = addDot(_mm256_setzero_si256(), magnitudes,
+                                               Format::kSigned ? _mm256_sign_epi8(x, values) : x);
+                __m256& sum = state.sums[t][u % kSums];
+                sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(integer), _mm256_set1_ps(factors[t][u]), sum);
+            }
+        }
+        if constexpr (Format::kMinimum || Format::kOffset != 0) {
+            __m256 off;
+            if constexpr (Format::kMinimum) {
+                off = halfOct<Format::kBytes>(data + 2);
+            } else {
+                off = _mm256_mul_ps(scales, _mm256_set1_ps(static_cast<float>(-Format::kOffset)));
+            }
+            LOADER_UNROLL
+            for (std::size_t t = 0; t < tokens; ++t)
+                minima[t] = _mm256_fmadd_ps(off, _mm256_loadu_ps(state.parts[t].sums + b), minima[t]);
+        }
     }
     for (; b < blocks; ++b)
         state.block(row + b * Format::kBytes, b, 0);
     LOADER_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) {
-        __m256 total = state.sums[t][0];
+        __m256 total = _mm256_add_ps(state.sums[t][0], minima[t]);
         LOADER_UNROLL
         for (std::size_t u = 1; u < kSums; ++u)
             total = _mm256_add_ps(total, state.sums[t][u]);
-        const __m128 four = _mm_add_ps(_mm256_castps256_ps128(total), _mm256_extractf128_ps(total, 1));
-        const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-        const float value = _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
-        emit(job, rowIndex, firstToken + t, value + state.minima[t]);
+        emit(job, rowIndex, firstToken + t, sumEight(total) + state.minima[t]);
     }
 }
 
@@ -143,9 +222,7 @@ inline void multiplyRow256(const RowsJob& job, const std::byte* row, std::size_t
     }
     LOADER_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) {
-        const __m128 four = _mm_add_ps(_mm256_castps256_ps128(sums[t]), _mm256_extractf128_ps(sums[t], 1));
-        const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-        emit(job, rowIndex, firstToken + t, _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1))));
+        emit(job, rowIndex, firstToken + t, sumEight(sums[t]));
     }
 }
 
@@ -160,7 +237,7 @@ struct RowOf256 {
 };
 
 template <class Format, template <class, std::size_t> class Row>
-void intRows(const RowsJob& job) {
+inline void rowsOfTokens(const RowsJob& job) {
     for (std::size_t r = job.rowBegin; r < job.rowEnd; ++r) {
         const std::byte* row = job.weights.data + r * job.weights.rowBytes;
         std::size_t t = 0;
@@ -172,5 +249,29 @@ void intRows(const RowsJob& job) {
             case 1: Row<Format, 1>::kMultiply(job, row, r, t); break;
             default: break;
         }
+    }
+}
+
+/// A kernel that wants its activations in another order names it: they are rearranged once for all rows.
+template <class Format, template <class, std::size_t> class Row>
+void intRows(const RowsJob& job) {
+    if constexpr (requires { typename Row<Format, 1>::Order; }) {
+        const std::size_t columns = job.weights.columns;
+        const std::size_t step = roundUp(columns, 64);
+        const std::size_t atOnce = job.scratch.bytes / step;
+        for (std::size_t first = 0; first < job.tokens; first += atOnce) {
+            RowsJob part = job;
+            part.activation = job.activation.from(first);
+            part.tokens = job.tokens - first < atOnce ? job.tokens - first : atOnce;
+            part.out = job.out + first * job.outStride;
+            auto* out = reinterpret_cast<std::int8_t*>(job.scratch.data);
+            for (std::size_t t = 0; t < part.tokens; ++t) {
+                const std::int8_t* in = tokenParts(part.activation, t).values;
+                Row<Format, 1>::Order::arrange(in, columns, out + t * step);
+            }
+            rowsOfTokens<Format, Row>(part);
+        }
+    } else {
+        rowsOfTokens<Format, Row>(job);
     }
 }

@@ -50,3 +50,11 @@ template <>
 struct Slot<quant::TensorType::IQ1_M> : Slot256<FormatIQ1_M> {};
 template <>
 struct Slot<quant::TensorType::TQ2_0> : Slot256<FormatTQ2_0> {};
+template <>
+struct Slot<quant::TensorType::TQ1_0> : Slot256<FormatTQ1_0> {};
+template <>
+struct Slot<quant::TensorType::NVFP4> : SlotOfFloats<BlockToFloatNVFP4> {};
+template <>
+struct Slot<quant::TensorType::Q1_0> : SlotOfFloats<BlockToFloatQ1_0> {};
+template <>
+struct Slot<quant::TensorType::Q2_0> : SlotOfFloats<BlockToFloatQ2_0> {};

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Rows times few tokens in 512-bit registers: four blocks of 32 values, or two sub-blocks of a block of 256,
-// in one step. Replaces the 256-bit rows of isa/avx2/int_rows.inl for the types that are specialised at the
-// end.
-
-inline float sumLanes(__m512 x) {
-    return _mm512_reduce_add_ps(x);
-}
+// Rows times few tokens in 512-bit registers: eight blocks of 32 values in one step, from
+// activations in an order of their own. Replaces the 256-bit rows
+// of isa/avx2/int_rows.inl for the types that are specialised at the end.
 
 /// Four blocks: `low` holds the first 16 values of each, `high` the last 16, all unsigned with the offset of
 /// the reader.
@@ -41,109 +37,114 @@ inline Quad withFifthBits(Quad quad, const std::byte* words) {
             _mm512_mask_add_epi8(quad.high, high, quad.high, bit)};
 }
 
+/// Entries of the table plus `offset`.
+template <int offset>
 inline Quad lookupQuad(const std::int8_t (&table)[16], Quad indices) {
-    const __m512i shifted = _mm512_add_epi8(_mm512_broadcast_i32x4(load128(table)), _mm512_set1_epi8(-128));
+    const __m512i shifted =
+        _mm512_add_epi8(_mm512_broadcast_i32x4(load128(table)), _mm512_set1_epi8(static_cast<char>(offset)));
     return {_mm512_shuffle_epi8(shifted, indices.low), _mm512_shuffle_epi8(shifted, indices.high)};
-}
-
-/// Half precision numbers at the same place of four blocks.
-template <std::size_t stride>
-inline __m128 halfQuad(const std::byte* p) {
-    std::uint16_t bits[4];
-    for (std::size_t i = 0; i < 4; ++i)
-        std::memcpy(&bits[i], p + i * stride, sizeof(bits[i]));
-    __m128i packed = _mm_cvtsi32_si128(bits[0]);
-    packed = _mm_insert_epi16(packed, bits[1], 1);
-    packed = _mm_insert_epi16(packed, bits[2], 2);
-    packed = _mm_insert_epi16(packed, bits[3], 3);
-    return _mm_cvtph_ps(packed);
 }
 
 struct QuadQ4_0 {
     using Single = FormatQ4_0;
     static constexpr int kOffset = 8;
     static Quad values(const std::byte* p) { return nibbleQuad<18>(p + 2); }
-    static __m128 scales(const std::byte* p) { return halfQuad<18>(p); }
 };
 struct QuadQ4_1 {
     using Single = FormatQ4_1;
     static constexpr int kOffset = 0;
     static Quad values(const std::byte* p) { return nibbleQuad<20>(p + 4); }
-    static __m128 scales(const std::byte* p) { return halfQuad<20>(p); }
-    static __m128 minima(const std::byte* p) { return halfQuad<20>(p + 2); }
 };
 struct QuadQ5_0 {
     using Single = FormatQ5_0;
     static constexpr int kOffset = 16;
     static Quad values(const std::byte* p) { return withFifthBits<22>(nibbleQuad<22>(p + 6), p + 2); }
-    static __m128 scales(const std::byte* p) { return halfQuad<22>(p); }
 };
 struct QuadQ5_1 {
     using Single = FormatQ5_1;
     static constexpr int kOffset = 0;
     static Quad values(const std::byte* p) { return withFifthBits<24>(nibbleQuad<24>(p + 8), p + 4); }
-    static __m128 scales(const std::byte* p) { return halfQuad<24>(p); }
-    static __m128 minima(const std::byte* p) { return halfQuad<24>(p + 2); }
 };
 struct QuadIQ4_NL {
     using Single = FormatIQ4_NL;
     static constexpr int kOffset = 128;
-    static Quad values(const std::byte* p) { return lookupQuad(quant::kIq4Values, nibbleQuad<18>(p + 2)); }
-    static __m128 scales(const std::byte* p) { return halfQuad<18>(p); }
+    static Quad values(const std::byte* p) {
+        return lookupQuad<kOffset>(quant::kIq4Values, nibbleQuad<18>(p + 2));
+    }
 };
 struct QuadMXFP4 {
     using Single = FormatMXFP4;
-    static constexpr int kOffset = 128;
-    static Quad values(const std::byte* p) { return lookupQuad(quant::kDoubledE2m1, nibbleQuad<17>(p + 1)); }
-    static __m128 scales(const std::byte* p) {
-        return _mm_setr_ps(Single::scale(p), Single::scale(p + 17), Single::scale(p + 34),
-                           Single::scale(p + 51));
+    static constexpr int kOffset = 16;
+    static Quad values(const std::byte* p) {
+        return lookupQuad<kOffset>(quant::kDoubledE2m1, nibbleQuad<17>(p + 1));
     }
 };
+/// Activations in the order of two Quads: of each 128 values the first halves of four blocks, then their last
+/// halves. What does not fill eight blocks stays as it is.
+struct QuadOrder {
+    static void arrange(const std::int8_t* in, std::size_t columns, std::int8_t* out) {
+        std::size_t i = 0;
+        for (; i < columns / 256 * 256; i += 128) {
+            const __m512i first = _mm512_loadu_si512(in + i);
+            const __m512i last = _mm512_loadu_si512(in + i + 64);
+            _mm512_storeu_si512(out + i, _mm512_shuffle_i64x2(first, last, 0x88));
+            _mm512_storeu_si512(out + i + 64, _mm512_shuffle_i64x2(first, last, 0xDD));
+        }
+        std::memcpy(out + i, in + i, columns - i);
+    }
+};
+
+inline __m512i dotQuad(const Quad& quad, const std::int8_t* x) {
+    const __m512i low = _mm512_dpbusd_epi32(_mm512_setzero_si512(), quad.low, _mm512_loadu_si512(x));
+    return _mm512_dpbusd_epi32(low, quad.high, _mm512_loadu_si512(x + 64));
+}
+
+/// Each of four numbers, `first` the number of the first, four times.
+inline __m512i spreadPlaces(int first) {
+    return _mm512_add_epi32(_mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3),
+                            _mm512_set1_epi32(first));
+}
 
 template <class Reader, std::size_t tokens>
 inline void multiplyRowQuads(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
                              std::size_t firstToken) {
     using Single = typename Reader::Single;
-    const __m512i spread = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
     Row32<Single, tokens, 1> rest;
     __m512 sums[tokens];
-    __m128 minima[tokens];
+    __m256 minima[tokens];
     LOADER_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) {
-        rest.parts[t] = tokenParts(job.activation, firstToken + t);
+        rest.parts[t] = arrangedParts(job, firstToken + t);
         rest.sums[t][0] = _mm256_setzero_ps();
         rest.minima[t] = 0.0f;
         sums[t] = _mm512_setzero_ps();
-        minima[t] = _mm_setzero_ps();
+        minima[t] = _mm256_setzero_ps();
     }
     const std::size_t blocks = job.weights.columns / 32;
     std::size_t b = 0;
-    for (; b + 4 <= blocks; b += 4) {
+    for (; b + 8 <= blocks; b += 8) {
         const std::byte* data = row + b * Single::kBytes;
-        prefetchAhead<4 * Single::kBytes>(data);
-        const Quad quad = Reader::values(data);
-        const __m128 scales = Reader::scales(data);
+        prefetchAhead<8 * Single::kBytes>(data);
+        const Quad quads[2] = {Reader::values(data), Reader::values(data + 4 * Single::kBytes)};
+        const __m256 scales = OctScales<Single>::read(data);
+        __m256 offsets;
+        if constexpr (Single::kMinimum) {
+            offsets = halfOct<Single::kBytes>(data + 2);
+        } else {
+            offsets = _mm256_mul_ps(scales, _mm256_set1_ps(static_cast<float>(-Reader::kOffset)));
+        }
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
             const TokenParts& parts = rest.parts[t];
-            const __m512i first = _mm512_loadu_si512(parts.values + b * 32);
-            const __m512i last = _mm512_loadu_si512(parts.values + b * 32 + 64);
-            __m512i integer = _mm512_setzero_si512();
-            if constexpr (Reader::kOffset != 0) {
-                // The sum of four lanes takes the offset off, each lane a quarter of it.
-                const __m512i offsets = _mm512_castsi128_si512(load128(parts.offsets32 + b));
-                integer = _mm512_srai_epi32(_mm512_permutexvar_epi32(spread, offsets),
-                                            shiftOf(512 / Reader::kOffset));
+            const __m256 factors = _mm256_mul_ps(scales, _mm256_loadu_ps(parts.scales + b));
+            LOADER_UNROLL
+            for (std::size_t i = 0; i < 2; ++i) {
+                const __m512i integer = dotQuad(quads[i], parts.values + b * 32 + i * 128);
+                const __m512 lanes = _mm512_permutexvar_ps(spreadPlaces(static_cast<int>(4 * i)),
+                                                           _mm512_castps256_ps512(factors));
+                sums[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(integer), lanes, sums[t]);
             }
-            integer = _mm512_dpbusd_epi32(integer, quad.low, _mm512_shuffle_i64x2(first, last, 0x88));
-            integer = _mm512_dpbusd_epi32(integer, quad.high, _mm512_shuffle_i64x2(first, last, 0xDD));
-            const __m128 factors = _mm_mul_ps(scales, _mm_loadu_ps(parts.scales + b));
-            const __m512 lanes = _mm512_permutexvar_ps(spread, _mm512_castps128_ps512(factors));
-            sums[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(integer), lanes, sums[t]);
-            if constexpr (Single::kMinimum) {
-                minima[t] = _mm_fmadd_ps(Reader::minima(data), _mm_loadu_ps(parts.sums + b), minima[t]);
-            }
+            minima[t] = _mm256_fmadd_ps(offsets, _mm256_loadu_ps(parts.sums + b), minima[t]);
         }
     }
     for (; b < blocks; ++b)
@@ -152,125 +153,66 @@ inline void multiplyRowQuads(const RowsJob& job, const std::byte* row, std::size
     for (std::size_t t = 0; t < tokens; ++t) {
         const __m512 total = _mm512_add_ps(sums[t], _mm512_zextps256_ps512(rest.sums[t][0]));
         emit(job, rowIndex, firstToken + t,
-             sumLanes(_mm512_add_ps(total, _mm512_zextps128_ps512(minima[t]))) + rest.minima[t]);
+             sumLanes(_mm512_add_ps(total, _mm512_zextps256_ps512(minima[t]))) + rest.minima[t]);
     }
 }
 
-/// Sub-blocks 2 pair and 2 pair + 1 of a block of 256 in one register, in the order of the row.
-template <class Format>
-struct PairReader {
-    static __m512i values(const std::byte* block, int pair) {
-        const __m512i first = _mm512_castsi256_si512(Format::values(block, 2 * pair));
-        return _mm512_inserti64x4(first, Format::values(block, 2 * pair + 1), 1);
-    }
-};
-
-inline __m512i twice(const void* p) {
-    return _mm512_broadcast_i64x4(load256(p));
-}
-
-/// A shift count for each half of a register.
-inline __m512i shiftCounts(short low, short high) {
-    return _mm512_inserti64x4(_mm512_set1_epi16(low), _mm256_set1_epi16(high), 1);
-}
-
-template <>
-struct PairReader<FormatQ4_K> {
-    static __m512i values(const std::byte* block, int pair) {
-        const __m512i packed = _mm512_srlv_epi16(twice(block + 16 + pair * 32), shiftCounts(0, 4));
-        return _mm512_and_si512(packed, _mm512_set1_epi8(0x0F));
-    }
-};
-
-template <>
-struct PairReader<FormatQ5_K> {
-    static __m512i values(const std::byte* block, int pair) {
-        const __m512i packed = _mm512_srlv_epi16(twice(block + 48 + pair * 32), shiftCounts(0, 4));
-        const __m512i low = _mm512_and_si512(packed, _mm512_set1_epi8(0x0F));
-        const __m512i bits = _mm512_inserti64x4(_mm512_set1_epi8(static_cast<char>(1u << (2 * pair))),
-                                                _mm256_set1_epi8(static_cast<char>(2u << (2 * pair))), 1);
-        const __mmask64 set = _mm512_test_epi8_mask(twice(block + 16), bits);
-        return _mm512_mask_add_epi8(low, set, low, _mm512_set1_epi8(16));
-    }
-};
-
-template <>
-struct PairReader<FormatQ6_K> {
-    static __m512i values(const std::byte* block, int pair) {
-        const int half = pair / 2;
-        const __m512i packed = _mm512_loadu_si512(block + half * 64);
-        const __m512i low =
-            _mm512_and_si512(pair % 2 == 0 ? packed : _mm512_srli_epi16(packed, 4), _mm512_set1_epi8(0x0F));
-        const __m512i pairs = twice(block + 128 + half * 32);
-        const __m512i high = pair % 2 == 0 ? _mm512_sllv_epi16(pairs, shiftCounts(4, 2))
-                                           : _mm512_srlv_epi16(pairs, shiftCounts(0, 2));
-        return _mm512_or_si512(low, _mm512_and_si512(high, _mm512_set1_epi8(0x30)));
-    }
-};
-
-template <class Format, std::size_t tokens>
-inline void multiplyRowPairs(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
+/// IQ4_XS: two groups of four sub-blocks, whose scales become floats at once.
+template <std::size_t tokens>
+inline void multiplyRowIq4Xs(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
                              std::size_t firstToken) {
+    using Format = FormatIQ4_XS;
+    constexpr int kOffset = 128;
     TokenParts parts[tokens];
     __m512 sums[tokens];
+    __m256 offsets[tokens];
     LOADER_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) {
-        parts[t] = tokenParts(job.activation, firstToken + t);
+        parts[t] = arrangedParts(job, firstToken + t);
         sums[t] = _mm512_setzero_ps();
+        offsets[t] = _mm256_setzero_ps();
     }
     for (std::size_t b = 0; b < job.weights.columns / 256; ++b) {
         const std::byte* data = row + b * Format::kBytes;
         prefetchAhead<Format::kBytes>(data);
         const Head head = Format::head(data);
-        const __m512i subScales = _mm512_broadcast_i64x4(head.scales);
-        __m512i integers[tokens];
+        const __m256i words = _mm256_cvtepi16_epi32(_mm256_castsi256_si128(head.scales));
+        const __m256 scales = _mm256_mul_ps(_mm256_cvtepi32_ps(words), _mm256_set1_ps(head.scale));
+        const __m512 wide = _mm512_castps256_ps512(scales);
+        const __m512 lanes[2] = {_mm512_permutexvar_ps(spreadPlaces(0), wide),
+                                 _mm512_permutexvar_ps(spreadPlaces(4), wide)};
+        const __m512i mask = _mm512_set1_epi8(0x0F);
+        Quad quads[2];
         LOADER_UNROLL
-        for (std::size_t t = 0; t < tokens; ++t)
-            integers[t] = _mm512_setzero_si512();
-        LOADER_UNROLL
-        for (int pair = 0; pair < 4; ++pair) {
-            const __m512i values = PairReader<Format>::values(data, pair);
-            const auto first = static_cast<short>((4 * pair + 1) * 256 + 4 * pair);
-            const __m512i scales =
-                _mm512_shuffle_epi8(subScales, shiftCounts(first, static_cast<short>(first + 0x202)));
-            const __m512i sizes = Format::kSigned ? _mm512_abs_epi8(values) : values;
-            const __mmask64 negative = Format::kSigned ? _mm512_movepi8_mask(values) : 0;
-            LOADER_UNROLL
-            for (std::size_t t = 0; t < tokens; ++t) {
-                __m512i x =
-                    _mm512_loadu_si512(parts[t].values + b * 256 + static_cast<std::size_t>(pair) * 64);
-                if constexpr (Format::kSigned)
-                    x = _mm512_mask_sub_epi8(x, negative, _mm512_setzero_si512(), x);
-                integers[t] = _mm512_dpwssd_epi32(integers[t], _mm512_maddubs_epi16(sizes, x), scales);
-            }
+        for (std::size_t i = 0; i < 2; ++i) {
+            const __m512i packed = _mm512_loadu_si512(data + 8 + i * 64);
+            quads[i] = lookupQuad<kOffset>(
+                quant::kIq4Values,
+                {_mm512_and_si512(packed, mask), _mm512_and_si512(_mm512_srli_epi16(packed, 4), mask)});
         }
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
-            const float x = parts[t].scales[b];
-            sums[t] =
-                _mm512_fmadd_ps(_mm512_cvtepi32_ps(integers[t]), _mm512_set1_ps(head.scale * x), sums[t]);
-            if constexpr (!Format::kSigned) {
-                const __m256i off =
-                    _mm256_madd_epi16(head.corrections, load256(parts[t].evenOddSums + b * 16));
-                const __m512 wide = _mm512_zextps256_ps512(_mm256_cvtepi32_ps(off));
-                sums[t] = _mm512_fnmadd_ps(wide, _mm512_set1_ps(head.correctionScale * x), sums[t]);
-            }
+            const std::int8_t* x = parts[t].values + b * 256;
+            const float factor = parts[t].scales[b];
+            __m512 products = _mm512_mul_ps(_mm512_cvtepi32_ps(dotQuad(quads[0], x)), lanes[0]);
+            products = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dotQuad(quads[1], x + 128)), lanes[1], products);
+            sums[t] = _mm512_fmadd_ps(products, _mm512_set1_ps(factor), sums[t]);
+            const __m256 off = _mm256_cvtepi32_ps(load256(parts[t].offsets32 + b * 8));
+            offsets[t] = _mm256_fmadd_ps(_mm256_mul_ps(off, scales), _mm256_set1_ps(factor), offsets[t]);
         }
     }
     LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t)
-        emit(job, rowIndex, firstToken + t, sumLanes(sums[t]));
+    for (std::size_t t = 0; t < tokens; ++t) {
+        emit(job, rowIndex, firstToken + t,
+             sumLanes(_mm512_add_ps(sums[t], _mm512_zextps256_ps512(offsets[t]))));
+    }
 }
 
 template <class Reader, std::size_t tokens>
 struct RowOfQuads {
+    using Order = QuadOrder;
     static constexpr auto kMultiply = multiplyRowQuads<Reader, tokens>;
 };
-template <class Format, std::size_t tokens>
-struct RowOfPairs {
-    static constexpr auto kMultiply = multiplyRowPairs<Format, tokens>;
-};
-
 template <std::size_t tokens>
 struct RowOf32<FormatQ4_0, tokens> : RowOfQuads<QuadQ4_0, tokens> {};
 template <std::size_t tokens>
@@ -284,30 +226,7 @@ struct RowOf32<FormatIQ4_NL, tokens> : RowOfQuads<QuadIQ4_NL, tokens> {};
 template <std::size_t tokens>
 struct RowOf32<FormatMXFP4, tokens> : RowOfQuads<QuadMXFP4, tokens> {};
 template <std::size_t tokens>
-struct RowOf256<FormatQ2_K, tokens> : RowOfPairs<FormatQ2_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatQ3_K, tokens> : RowOfPairs<FormatQ3_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatQ4_K, tokens> : RowOfPairs<FormatQ4_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatQ5_K, tokens> : RowOfPairs<FormatQ5_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatQ6_K, tokens> : RowOfPairs<FormatQ6_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ4_XS, tokens> : RowOfPairs<FormatIQ4_XS, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ2_XXS, tokens> : RowOfPairs<FormatIQ2_XXS, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ2_XS, tokens> : RowOfPairs<FormatIQ2_XS, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ2_S, tokens> : RowOfPairs<FormatIQ2_S, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ3_XXS, tokens> : RowOfPairs<FormatIQ3_XXS, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ3_S, tokens> : RowOfPairs<FormatIQ3_S, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ1_S, tokens> : RowOfPairs<FormatIQ1_S, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ1_M, tokens> : RowOfPairs<FormatIQ1_M, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatTQ2_0, tokens> : RowOfPairs<FormatTQ2_0, tokens> {};
+struct RowOf256<FormatIQ4_XS, tokens> {
+    using Order = QuadOrder;
+    static constexpr auto kMultiply = multiplyRowIq4Xs<tokens>;
+};

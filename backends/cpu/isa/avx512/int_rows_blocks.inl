@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// Rows of blocks of 256 values times few tokens, 512 bits wide. The quants of a block stay in four registers
+// for all tokens. Four products of a quant and an activation fit 16 bits, so that two registers of sums pack
+// into one before they meet the sub-scales: half the multiplications of scaling every pair of products.
+
+inline float sumLanes(__m512 x) {
+    return _mm512_reduce_add_ps(x);
+}
+
+/// The 256 quants of a block in the order of the row, without sign, and a bit for each that is negative.
+struct WideBlock {
+    __m512i values[4];
+    __mmask64 negative[4];
+};
+
+inline __m512i twice(const void* p) {
+    return _mm512_broadcast_i64x4(load256(p));
+}
+
+/// A shift count for each half of a register.
+inline __m512i shiftCounts(short low, short high) {
+    return _mm512_inserti64x4(_mm512_set1_epi16(low), _mm256_set1_epi16(high), 1);
+}
+
+/// low | (high & mask)
+inline __m512i withBits(__m512i low, __m512i high, char mask) {
+    return _mm512_ternarylogic_epi32(low, high, _mm512_set1_epi8(mask), 0xF8);
+}
+
+/// What a format does not specialise: its 256-bit groups, joined.
+template <class Format>
+struct WideReader {
+    static constexpr bool kSigned = Format::kSigned;
+    static void read(const std::byte* block, WideBlock& out) {
+        LOADER_UNROLL
+        for (int pair = 0; pair < 4; ++pair) {
+            const __m512i first = _mm512_castsi256_si512(Format::values(block, 2 * pair));
+            const __m512i both = _mm512_inserti64x4(first, Format::values(block, 2 * pair + 1), 1);
+            out.values[pair] = Format::kSigned ? _mm512_abs_epi8(both) : both;
+            out.negative[pair] = Format::kSigned ? _mm512_movepi8_mask(both) : 0;
+        }
+    }
+};
+
+/// Low and high halves of 128 bytes.
+inline void readNibbles(const std::byte* quants, WideBlock& out) {
+    const __m512i mask = _mm512_set1_epi8(0x0F);
+    const __m512i counts = shiftCounts(0, 4);
+    LOADER_UNROLL
+    for (std::size_t pair = 0; pair < 4; ++pair)
+        out.values[pair] = _mm512_and_si512(_mm512_srlv_epi16(twice(quants + pair * 32), counts), mask);
+}
+
+/// Bits 2 pair and 2 pair + 1 of 32 bytes, as bit `place` of the values of each half.
+template <int place, int pair>
+inline __m512i bitOfPair(__m512i bytes) {
+    constexpr int low = 2 * pair - place, high = low + 1;
+    if constexpr (high <= 0) return _mm512_sllv_epi16(bytes, shiftCounts(-low, -high));
+    return _mm512_srlv_epi16(bytes, shiftCounts(low, high));
+}
+
+template <>
+struct WideReader<FormatQ4_K> {
+    static constexpr bool kSigned = false;
+    static void read(const std::byte* block, WideBlock& out) { readNibbles(block + 16, out); }
+};
+
+template <>
+struct WideReader<FormatQ5_K> {
+    static constexpr bool kSigned = false;
+    static void read(const std::byte* block, WideBlock& out) {
+        readNibbles(block + 48, out);
+        const __m512i bits = twice(block + 16);
+        out.values[0] = withBits(out.values[0], bitOfPair<4, 0>(bits), 16);
+        out.values[1] = withBits(out.values[1], bitOfPair<4, 1>(bits), 16);
+        out.values[2] = withBits(out.values[2], bitOfPair<4, 2>(bits), 16);
+        out.values[3] = withBits(out.values[3], bitOfPair<4, 3>(bits), 16);
+    }
+};
+
+template <>
+struct WideReader<FormatQ6_K> {
+    static constexpr bool kSigned = false;
+    static void read(const std::byte* block, WideBlock& out) {
+        const __m512i mask = _mm512_set1_epi8(0x0F);
+        LOADER_UNROLL
+        for (std::size_t half = 0; half < 2; ++half) {
+            const __m512i packed = _mm512_loadu_si512(block + half * 64);
+            const __m512i pairs = twice(block + 128 + half * 32);
+            const __m512i high = _mm512_and_si512(_mm512_srli_epi16(packed, 4), mask);
+            out.values[2 * half] =
+                withBits(_mm512_and_si512(packed, mask), _mm512_sllv_epi16(pairs, shiftCounts(4, 2)), 0x30);
+            out.values[2 * half + 1] = withBits(high, _mm512_srlv_epi16(pairs, shiftCounts(0, 2)), 0x30);
+        }
+    }
+};
+
+/// The bit pairs of 64 bytes.
+inline void readBitPairs(const std::byte* quants, WideBlock& out) {
+    const __m512i mask = _mm512_set1_epi8(3);
+    LOADER_UNROLL
+    for (std::size_t half = 0; half < 2; ++half) {
+        const __m512i packed = twice(quants + half * 32);
+        out.values[2 * half] = _mm512_and_si512(_mm512_srlv_epi16(packed, shiftCounts(0, 2)), mask);
+        out.values[2 * half + 1] = _mm512_and_si512(_mm512_srlv_epi16(packed, shiftCounts(4, 6)), mask);
+    }
+}
+
+template <>
+struct WideReader<FormatQ2_K> {
+    static constexpr bool kSigned = false;
+    static void read(const std::byte* block, WideBlock& out) { readBitPairs(block + 16, out); }
+};
+
+template <>
+struct WideReader<FormatTQ2_0> {
+    static constexpr bool kSigned = false;
+    static void read(const std::byte* block, WideBlock& out) { readBitPairs(block, out); }
+};
+
+template <>
+struct WideReader<FormatQ3_K> {
+    static constexpr bool kSigned = false;
+    static void read(const std::byte* block, WideBlock& out) {
+        readBitPairs(block + 32, out);
+        const __m512i bits = twice(block);
+        out.values[0] = withBits(out.values[0], bitOfPair<2, 0>(bits), 4);
+        out.values[1] = withBits(out.values[1], bitOfPair<2, 1>(bits), 4);
+        out.values[2] = withBits(out.values[2], bitOfPair<2, 2>(bits), 4);
+        out.values[3] = withBits(out.values[3], bitOfPair<2, 3>(bits), 4);
+    }
+};
+
+/// The heads of up to four blocks that follow each other.
+struct WideHeads {
+    /// Of each block 16 sub-scales, at the places that scalePlaces() names; two blocks a register.
+    __m512i scales[2];
+    /// Of each block 16 numbers in the order of evenOddSums.
+    __m512i corrections[2];
+    /// Scale of a sub-scale, then of a correction, block by block.
+    __m256 factors;
+};
+
+inline __m256 interleaved(__m128 scales, __m128 corrections) {
+    const __m128 low = _mm_unpacklo_ps(scales, corrections);
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(low), _mm_unpackhi_ps(scales, corrections), 1);
+}
+
+/// What a format does not specialise: its heads, joined.
+template <class Format>
+struct HeadReader {
+    static constexpr bool kOddInSecondHalf = true;
+    template <std::size_t count>
+    static WideHeads read(const std::byte* blocks) {
+        WideHeads heads;
+        alignas(16) float scales[4] = {}, corrections[4] = {};
+        LOADER_UNROLL
+        for (std::size_t i = 0; i < count; ++i) {
+            const Head head = Format::head(blocks + i * Format::kBytes);
+            scales[i] = head.scale;
+            corrections[i] = head.correctionScale;
+            __m512i& wide = heads.scales[i / 2];
+            __m512i& off = heads.corrections[i / 2];
+            wide =
+                i % 2 == 0 ? _mm512_castsi256_si512(head.scales) : _mm512_inserti64x4(wide, head.scales, 1);
+            off = i % 2 == 0 ? _mm512_zextsi256_si512(head.corrections)
+                             : _mm512_inserti64x4(off, head.corrections, 1);
+        }
+        heads.factors =
+            interleaved(_mm_setr_ps(scales[0], scales[1], scales[2], scales[3]),
+                        _mm_setr_ps(corrections[0], corrections[1], corrections[2], corrections[3]));
+        return heads;
+    }
+};
+
+/// Q4_K and Q5_K: the twelve bytes of scales and minima of four blocks at once.
+template <class Format>
+struct MinimaHeadReader {
+    static constexpr bool kOddInSecondHalf = false;
+    template <std::size_t count>
+    static WideHeads read(const std::byte* blocks) {
+        __m512i words = _mm512_castsi128_si512(load128(blocks));
+        if constexpr (count == 4) {
+            words = _mm512_inserti32x4(words, load128(blocks + Format::kBytes), 1);
+            words = _mm512_inserti32x4(words, load128(blocks + 2 * Format::kBytes), 2);
+            words = _mm512_inserti32x4(words, load128(blocks + 3 * Format::kBytes), 3);
+        }
+        const __m512i lowMask =
+            _mm512_broadcast_i32x4(_mm_setr_epi32(0x3F3F3F3F, 0x0F0F0F0F, 0x3F3F3F3F, 0x0F0F0F0F));
+        const __m512i highMask = _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0x30303030, 0, 0x30303030));
+        const __m512i counts = _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0, 0, 4));
+        // Words 1 and 2 hold the first four scales and minima, word 3 the low bits of the last four.
+        const __m512i low =
+            _mm512_srlv_epi32(_mm512_shuffle_epi32(words, static_cast<_MM_PERM_ENUM>(0xED)), counts);
+        const __m512i high =
+            _mm512_srli_epi32(_mm512_shuffle_epi32(words, static_cast<_MM_PERM_ENUM>(0x84)), 2);
+        const __m512i bytes = _mm512_ternarylogic_epi32(_mm512_and_si512(low, lowMask), high, highMask, 0xF8);
+        WideHeads heads;
+        LOADER_UNROLL
+        for (std::size_t i = 0; i < (count + 1) / 2; ++i) {
+            const __m256i two = i == 0 ? _mm512_castsi512_si256(bytes) : _mm512_extracti64x4_epi64(bytes, 1);
+            heads.scales[i] = _mm512_cvtepu8_epi16(two);
+            heads.corrections[i] = _mm512_shuffle_i32x4(heads.scales[i], heads.scales[i], 0xF5);
+        }
+        if constexpr (count == 1)
+            heads.corrections[0] = _mm512_zextsi256_si512(_mm512_castsi512_si256(heads.corrections[0]));
+        const __m512i firstWords = _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+        heads.factors = _mm256_cvtph_ps(_mm512_castsi512_si128(_mm512_permutexvar_epi32(firstWords, words)));
+        return heads;
+    }
+};
+template <>
+struct HeadReader<FormatQ4_K> : MinimaHeadReader<FormatQ4_K> {};
+template <>
+struct HeadReader<FormatQ5_K> : MinimaHeadReader<FormatQ5_K> {};
+
+/// Where in WideHeads::scales the sub-scales of the packed sums of a block's registers 0 and 1 stand; those
+/// of 2 and 3 are 4 further, those of the second block 16.
+template <class Reader>
+inline __m512i scalePlaces() {
+    constexpr long long kFour = 0x0001000100010001;
+    constexpr long long kOdd = Reader::kOddInSecondHalf ? 8 * kFour : 0;
+    return _mm512_setr_epi64(0, 2 * kFour, kOdd, kOdd + 2 * kFour, kFour, 3 * kFour, kOdd + kFour,
+                             kOdd + 3 * kFour);
+}
+
+template <class Format, std::size_t tokens>
+struct WideRow {
+    TokenParts parts[tokens];
+    __m512 sums[tokens];
+
+    void open(const RowsJob& job, std::size_t firstToken) {
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t) {
+            parts[t] = tokenParts(job.activation, firstToken + t);
+            sums[t] = _mm512_setzero_ps();
+        }
+    }
+
+    /// Block `b` times every token: integers, without the scales of block and token.
+    inline void dots(const WideBlock& block, __m512i first, __m512i last, std::size_t b,
+                     __m512i (&integers)[tokens]) const {
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t) {
+            __m512i products[4];
+            LOADER_UNROLL
+            for (std::size_t i = 0; i < 4; ++i) {
+                __m512i x = _mm512_loadu_si512(parts[t].values + b * 256 + i * 64);
+                if constexpr (WideReader<Format>::kSigned)
+                    x = _mm512_mask_sub_epi8(x, block.negative[i], _mm512_setzero_si512(), x);
+                products[i] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), block.values[i], x);
+            }
+            const __m512i low = _mm512_packs_epi32(products[0], products[1]);
+            const __m512i high = _mm512_packs_epi32(products[2], products[3]);
+            integers[t] = _mm512_dpwssd_epi32(_mm512_madd_epi16(low, first), high, last);
+        }
+    }
+
+    template <std::size_t count>
+    inline void blocks(const std::byte* data, std::size_t b) {
+        using Reader = HeadReader<Format>;
+        prefetchAhead<count * Format::kBytes>(data);
+        const WideHeads heads = Reader::template read<count>(data);
+        __m256 factors[tokens];
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t) {
+            const __m128 x =
+                count == 4 ? _mm_loadu_ps(parts[t].scales + b) : _mm_load_ss(parts[t].scales + b);
+            const __m256 both = _mm256_permutevar8x32_ps(_mm256_castps128_ps256(x),
+                                                         _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3));
+            factors[t] = _mm256_mul_ps(heads.factors, both);
+        }
+        LOADER_UNROLL
+        for (std::size_t i = 0; i < count; ++i) {
+            WideBlock block;
+            WideReader<Format>::read(data + i * Format::kBytes, block);
+            const __m512i places =
+                _mm512_add_epi16(scalePlaces<Reader>(), _mm512_set1_epi16(static_cast<short>(i % 2 * 16)));
+            const __m512i later = _mm512_add_epi16(places, _mm512_set1_epi16(4));
+            const __m512i scales = heads.scales[i / 2];
+            __m512i integers[tokens];
+            dots(block, _mm512_permutexvar_epi16(places, scales), _mm512_permutexvar_epi16(later, scales),
+                 b + i, integers);
+            LOADER_UNROLL
+            for (std::size_t t = 0; t < tokens; ++t) {
+                const __m512 factor = _mm512_permutexvar_ps(_mm512_set1_epi32(static_cast<int>(2 * i)),
+                                                            _mm512_castps256_ps512(factors[t]));
+                sums[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(integers[t]), factor, sums[t]);
+            }
+        }
+        if constexpr (!WideReader<Format>::kSigned) takeOff<count>(heads, factors, b);
+    }
+
+    /// Minima or offsets, two blocks at once.
+    template <std::size_t count>
+    inline void takeOff(const WideHeads& heads, const __m256 (&factors)[tokens], std::size_t b) {
+        LOADER_UNROLL
+        for (std::size_t i = 0; i < (count + 1) / 2; ++i) {
+            const __m512i places = _mm512_inserti64x4(_mm512_set1_epi32(static_cast<int>(4 * i + 1)),
+                                                      _mm256_set1_epi32(static_cast<int>(4 * i + 3)), 1);
+            LOADER_UNROLL
+            for (std::size_t t = 0; t < tokens; ++t) {
+                const std::int16_t* p = parts[t].evenOddSums + (b + 2 * i) * 16;
+                const __m512i x = count == 1 ? _mm512_zextsi256_si512(load256(p)) : _mm512_loadu_si512(p);
+                const __m512 off = _mm512_cvtepi32_ps(_mm512_madd_epi16(heads.corrections[i], x));
+                const __m512 factor = _mm512_permutexvar_ps(places, _mm512_castps256_ps512(factors[t]));
+                sums[t] = _mm512_fnmadd_ps(off, factor, sums[t]);
+            }
+        }
+    }
+};
+
+template <class Format, std::size_t tokens>
+inline void multiplyRowBlocks(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
+                              std::size_t firstToken) {
+    static_assert(Format::kMaximum * 127 * 4 <= 32767, "four products fit 16 bits");
+    WideRow<Format, tokens> state;
+    state.open(job, firstToken);
+    const std::size_t blocks = job.weights.columns / 256;
+    std::size_t b = 0;
+    for (; b + 4 <= blocks; b += 4)
+        state.template blocks<4>(row + b * Format::kBytes, b);
+    for (; b < blocks; ++b)
+        state.template blocks<1>(row + b * Format::kBytes, b);
+    LOADER_UNROLL
+    for (std::size_t t = 0; t < tokens; ++t)
+        emit(job, rowIndex, firstToken + t, sumLanes(state.sums[t]));
+}
+
+template <class Format, std::size_t tokens>
+struct RowOfBlocks {
+    static constexpr auto kMultiply = multiplyRowBlocks<Format, tokens>;
+};
