@@ -2,18 +2,11 @@
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
 // Attention of few query rows: keys and values are read once in the cache's own layout for all rows of a
-// chunk, and converted in registers. The next block of each stream is prefetched meanwhile.
+// chunk, and converted in registers. The processor prefetches both streams better than software
+// (docs/adr/0012).
 
 /// Rows that are computed together.
 inline constexpr std::size_t kDirectRows = kLanes < 8 ? kLanes : 8;
-
-/// Asks for what lies one block of keys further. Only a hint: the address may lie beyond the cache.
-inline void prefetchNextBlock(const std::byte* row, std::size_t rowBytes, std::size_t first,
-                              std::size_t bytes) {
-    const auto address = reinterpret_cast<std::uintptr_t>(row) + kKeyBlock * rowBytes + first;
-    for (std::size_t i = 0; i < bytes; i += 64)
-        prefetch(reinterpret_cast<const void*>(address + i));
-}
 
 /// One vector of each key against one vector of each query row.
 template <class Source, std::size_t rows, std::size_t keys, bool part>
@@ -43,10 +36,8 @@ inline void scoreDirect(const float* queries, std::size_t stride, const KeyBlock
         const std::size_t count = seen.end - first < keys ? seen.end - first : keys;
         const std::byte* key[keys];
         LOADER_UNROLL
-        for (std::size_t k = 0; k < keys; ++k) {
+        for (std::size_t k = 0; k < keys; ++k)
             key[k] = block.keys + (k < count ? first + k : first) * block.keyRowBytes;
-            prefetchNextBlock(key[k], block.keyRowBytes, 0, block.keyRowBytes);
-        }
         Floats sums[kLanes];
         LOADER_UNROLL
         for (std::size_t i = 0; i < kLanes; ++i)
@@ -79,11 +70,8 @@ inline void sumDirect(const float* weights, const float* factors, const KeyBlock
         for (std::size_t v = 0; v < vectors; ++v)
             tile[r][v] = multiply(load(sums + r * stride + v * kLanes), broadcast(factors[r]));
     }
-    const std::size_t firstByte = offset * block.valueRowBytes / block.valueLength;
-    const std::size_t bytes = vectors * kLanes * block.valueRowBytes / block.valueLength;
     for (std::size_t k = seen.first; k < seen.end; ++k) {
         const std::byte* row = block.values + k * block.valueRowBytes;
-        prefetchNextBlock(row, block.valueRowBytes, firstByte, bytes);
         Floats value[vectors];
         LOADER_UNROLL
         for (std::size_t v = 0; v < vectors; ++v) {

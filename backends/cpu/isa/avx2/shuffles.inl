@@ -20,10 +20,6 @@ inline float halfScale(const void* p) {
     return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)));
 }
 
-inline void prefetch(const void* p) {
-    _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
-}
-
 /// Asks for the lines of [p + 8 KiB, p + 8 KiB + bytes). Only a hint: the address may lie beyond the end of
 /// the mapping.
 template <std::size_t bytes>

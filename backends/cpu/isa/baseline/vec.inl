@@ -143,14 +143,6 @@ inline double sumOfSquaresDouble(Floats x) {
         r += static_cast<double>(x.lane[i]) * static_cast<double>(x.lane[i]);
     return r;
 }
-/// Only a hint: any address will do.
-inline void prefetch(const void* p) {
-#if defined(__GNUC__) || defined(__clang__)
-    __builtin_prefetch(p);
-#else
-    (void)p;
-#endif
-}
 /// Exact decoding of a half precision scale.
 inline float halfScale(const void* p) {
     std::uint16_t bits;
