@@ -189,9 +189,10 @@ backend::MemoryParts sessionMemory(const graph::Program& program, const Executio
         parts.compute += slotBytes(program.slots[i].width, options.batchTokens, plan.slotKinds[i]);
     }
     parts.compute += rowStride(plan.sideWidth) * sizeof(float) * options.batchTokens;
-    const std::uint64_t perThread =
-        scratchBytes(plan.maxColumns) + AttentionScratch::bytes(program, plan.kvLayers, plan.maxGroup);
-    parts.compute += perThread * threads;
+    const AttentionSizes attention =
+        AttentionSizes::of(program, plan.kvLayers, plan.maxGroup, options.batchTokens);
+    parts.compute += (scratchBytes(plan.maxColumns) + attention.scratchBytes()) * threads;
+    parts.compute += attention.sharedBytes();
     for (std::size_t i = 0; i < program.slots.size(); ++i) {
         if (plan.needsLocal(i))
             parts.compute += threads * slotBytes(program.slots[i].width, kLocalTokens, plan.slotKinds[i]);

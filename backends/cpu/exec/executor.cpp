@@ -37,11 +37,14 @@ Status Executor::allocate(std::size_t batchTokens) {
         AlignedBuffer::create(plan.headKinds == 0 ? 0 : kHeadRows * program.vocabulary * sizeof(float)));
     LOADER_CHECK(allocateAngles(batchTokens));
     if (plan.expertsUsed != 0) LOADER_CHECK(allocateExperts(batchTokens));
+    const AttentionSizes sizes = AttentionSizes::of(program, plan.kvLayers, plan.maxGroup, batchTokens);
+    m_tileTokens = sizes.tileTokens;
+    LOADER_CHECK(m_state.partials.allocate(sizes));
     for (unsigned i = 0; i < m_pool.threads(); ++i) {
         LOADER_TRY(ScratchBuffer scratch, ScratchBuffer::create(scratchBytes(plan.maxColumns)));
         LOADER_TRY(std::vector<SlotRows> local, makeLocalRows());
-        m_scratch.push_back(
-            {std::move(scratch), AttentionScratch(program, plan.kvLayers, plan.maxGroup), std::move(local)});
+        LOADER_TRY(AttentionScratch attention, AttentionScratch::create(sizes));
+        m_scratch.push_back({std::move(scratch), std::move(attention), std::move(local)});
     }
     m_state.candidates.assign(m_pool.threads(), std::vector<HeadCandidates>(kHeadRows));
     return {};
@@ -97,7 +100,7 @@ void Executor::makeTiles() {
     m_state.tiles.clear();
     const std::span<const backend::BatchItem> items = m_state.items;
     for (std::uint32_t i = 0; i < items.size(); ++i) {
-        const bool continues = !m_state.tiles.empty() && m_state.tiles.back().count < kTokenTile &&
+        const bool continues = !m_state.tiles.empty() && m_state.tiles.back().count < m_tileTokens &&
                                items[i].sequence == items[i - 1].sequence;
         if (continues) {
             ++m_state.tiles.back().count;

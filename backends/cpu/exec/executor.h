@@ -41,6 +41,7 @@ private:
     ThreadPool m_pool;
     StepState m_state;
     std::vector<MemberScratch> m_scratch;
+    std::uint32_t m_tileTokens = 1;
 };
 
 }  // namespace loader::cpu

@@ -98,43 +98,33 @@ void KvCache::storeRow(const VectorKernels& kernels, const Rows& rows, const Pla
     kernels.floatToQ8Row(padded.data(), out, paddedLength(m_type, rows.length));
 }
 
-void KvCache::loadRows(const VectorKernels& kernels, const Rows& rows, const Place& place,
-                       std::uint32_t begin, std::uint32_t count, float* out) const {
-    for (std::uint32_t i = 0; i < count; ++i, out += rows.length) {
-        const std::byte* in = rows.at(place.sequence, place.head, begin + i);
-        switch (m_type) {
-            case KvType::F32: std::memcpy(out, in, rows.rowBytes); break;
-            case KvType::F16:
-                kernels.halfToFloat(reinterpret_cast<const std::uint16_t*>(in), out, rows.length);
-                break;
-            case KvType::Q8_0:
-                std::fill_n(out, rows.length, 0.0f);
-                if (rows.length % kQ8Values == 0) {
-                    kernels.axpyQ8(1.0f, in, out, rows.length);
-                } else {
-                    std::array<float, kMaxPadded> padded{};
-                    kernels.axpyQ8(1.0f, in, padded.data(), paddedLength(m_type, rows.length));
-                    std::copy_n(padded.begin(), rows.length, out);
-                }
-                break;
-        }
-    }
-}
-
 void KvCache::store(const VectorKernels& kernels, const Place& place, std::uint32_t position,
                     const float* key, const float* value) {
     storeRow(kernels, m_layers[place.kvLayer].keys, place, position, key);
     storeRow(kernels, m_layers[place.kvLayer].values, place, position, value);
 }
 
-void KvCache::loadKeys(const VectorKernels& kernels, const Place& place, std::uint32_t begin,
-                       std::uint32_t count, float* out) const {
-    loadRows(kernels, m_layers[place.kvLayer].keys, place, begin, count, out);
+KeyBlock KvCache::block(const Place& place, std::uint32_t begin, std::uint32_t count) const {
+    const Layer& layer = m_layers[place.kvLayer];
+    KeyBlock block;
+    block.keys = layer.keys.at(place.sequence, place.head, begin);
+    block.values = layer.values.at(place.sequence, place.head, begin);
+    block.keyRowBytes = layer.keys.rowBytes;
+    block.valueRowBytes = layer.values.rowBytes;
+    block.keyLength = layer.keys.length;
+    block.valueLength = layer.values.length;
+    block.begin = begin;
+    block.count = count;
+    return block;
 }
 
-void KvCache::loadValues(const VectorKernels& kernels, const Place& place, std::uint32_t begin,
-                         std::uint32_t count, float* out) const {
-    loadRows(kernels, m_layers[place.kvLayer].values, place, begin, count, out);
+KvFormat KvCache::format() const {
+    switch (m_type) {
+        case KvType::F16: return KvFormat::F16;
+        case KvType::Q8_0: return KvFormat::Q8_0;
+        case KvType::F32: break;
+    }
+    return KvFormat::F32;
 }
 
 template <class Visit>

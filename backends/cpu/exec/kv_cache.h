@@ -40,11 +40,8 @@ public:
     /// @shape key [keyLength], value [valueLength]
     void store(const VectorKernels& kernels, const Place& place, std::uint32_t position, const float* key,
                const float* value);
-    /// Rows [begin, begin + count) as floats. @shape out [count, length]
-    void loadKeys(const VectorKernels& kernels, const Place& place, std::uint32_t begin, std::uint32_t count,
-                  float* out) const;
-    void loadValues(const VectorKernels& kernels, const Place& place, std::uint32_t begin,
-                    std::uint32_t count, float* out) const;
+    /// Rows [begin, begin + count) as they lie.
+    KeyBlock block(const Place& place, std::uint32_t begin, std::uint32_t count) const;
 
     void copy(std::uint32_t from, std::uint32_t to, std::uint32_t positions);
     void save(std::uint32_t sequence, std::uint32_t positions, std::vector<std::byte>& out) const;
@@ -52,6 +49,7 @@ public:
     std::uint64_t savedBytes(std::uint32_t positions) const;
     void restore(std::uint32_t sequence, std::uint32_t positions, std::span<const std::byte> saved);
     backend::KvType type() const { return m_type; }
+    KvFormat format() const;
 
 private:
     /// Keys or values of one layer.
@@ -75,8 +73,6 @@ private:
                           std::uint32_t contextTokens, unsigned sequences);
     void storeRow(const VectorKernels& kernels, const Rows& rows, const Place& place, std::uint32_t position,
                   const float* values) const;
-    void loadRows(const VectorKernels& kernels, const Rows& rows, const Place& place, std::uint32_t begin,
-                  std::uint32_t count, float* out) const;
     template <class Visit>
     void eachRows(Visit visit) const;
 

@@ -30,12 +30,6 @@ struct ExecutorContext {
     std::span<const backend::Adapter> adapters;
 };
 
-/// Items that follow each other in one sequence, at most kTokenTile of them.
-struct TokenTile {
-    std::uint32_t firstItem = 0;
-    std::uint32_t count = 0;
-};
-
 /// Cosines and sines of one rotary embedding. @shape [items, pairs]
 struct Angles {
     std::vector<double> frequencies;  // with the file's divisors applied
@@ -73,6 +67,7 @@ struct StepState {
     std::span<const std::uint32_t> visibleEnds;
     std::vector<TokenTile> tiles;
     std::vector<std::uint32_t> wantedItems;
+    AttentionPartials partials;
     KvCache* cache = nullptr;
     const backend::OutputRequest* request = nullptr;
     backend::ForwardOutput* out = nullptr;

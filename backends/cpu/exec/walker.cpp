@@ -266,28 +266,24 @@ void Walker::run(const graph::RopeStoreOp& op) {
 
 void Walker::run(const graph::AttendOp& op) {
     const graph::KvLayer& kv = m_context.program.kvLayers[op.kvLayer];
-    const std::uint32_t group = op.heads / kv.kvHeads;
+    AttentionJob job;
+    job.layer = &kv;
+    job.kvLayer = op.kvLayer;
+    job.group = op.heads / kv.kvHeads;
+    job.scale = op.scale;
+    job.softcap = op.softcap;
+    job.tiles = m_state.tiles;
+    job.items = m_state.items;
+    job.visibleEnds = m_state.visibleEnds;
+    job.queries = slot(op.query).row(0);
+    job.queryStride = slot(op.query).stride();
+    job.out = slot(op.out).row(0);
+    job.outStride = slot(op.out).stride();
     beforeWrite(op.out);
-    const auto share = m_member.share(m_state.tiles.size() * kv.kvHeads);
-    for (std::size_t i = share.begin; i < share.end; ++i) {
-        const TokenTile& tile = m_state.tiles[i / kv.kvHeads];
-        const auto kvHead = static_cast<std::uint32_t>(i % kv.kvHeads);
-        const backend::BatchItem& first = m_state.items[tile.firstItem];
-        AttentionJob job;
-        job.layer = &kv;
-        job.place = {op.kvLayer, first.sequence, kvHead};
-        job.group = group;
-        job.scale = op.scale;
-        job.softcap = op.softcap;
-        job.tokens = tile.count;
-        job.firstPosition = first.position[0];
-        job.visibleEnds = m_state.visibleEnds.data() + tile.firstItem;
-        job.queries = slot(op.query).row(tile.firstItem) + std::size_t{kvHead} * group * kv.keyLength;
-        job.queryStride = slot(op.query).stride();
-        job.out = slot(op.out).row(tile.firstItem) + std::size_t{kvHead} * group * kv.valueLength;
-        job.outStride = slot(op.out).stride();
-        attend(m_vectors, *m_state.cache, job, m_scratch.attention);
-    }
+    const AttentionWork work(m_context.kernels, *m_state.cache, job, m_state.partials);
+    // The last first: later tiles see more keys than earlier ones, and short units fill the end better.
+    m_state.queue.runEach(m_member, m_phase++, work.units(),
+                          [&](std::size_t unit) { work.run(work.units() - 1 - unit, m_scratch.attention); });
     finishWrittenByRows(op.out);
 }
 

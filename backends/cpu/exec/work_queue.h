@@ -30,25 +30,33 @@ public:
     template <class Work>
     void run(const TeamMember& member, std::uint32_t phase, std::size_t units, Work&& work) {
         const std::size_t members = member.count();
-        if (members == 1) {
-            if (units != 0) work(std::size_t{0}, units);
-            return;
-        }
-        // The counter of the next phase was last used two phases ago, which every member has left.
-        if (member.index() == 0) counterOf(phase + 1).store(0, std::memory_order_relaxed);
-        const std::size_t own = units * 3 / 4 / members;
+        const std::size_t own = members == 1 ? units : units * 3 / 4 / members;
         if (own != 0) work(own * member.index(), own * (member.index() + 1));
         const std::size_t shared = own * members;
-        const std::size_t piece = std::max<std::size_t>(1, (units - shared) / (members * 8));
-        std::atomic<std::size_t>& taken = counterOf(phase);
-        while (true) {
-            const std::size_t begin = shared + taken.fetch_add(piece, std::memory_order_relaxed);
-            if (begin >= units) return;
-            work(begin, std::min(units, begin + piece));
-        }
+        takePieces(member, phase, shared, units, std::max<std::size_t>(1, (units - shared) / (members * 8)),
+                   work);
+    }
+
+    /// Calls work(unit) for every unit, each on whichever member is free: for units of unequal length.
+    template <class Work>
+    void runEach(const TeamMember& member, std::uint32_t phase, std::size_t units, Work&& work) {
+        takePieces(member, phase, 0, units, 1, [&](std::size_t unit, std::size_t) { work(unit); });
     }
 
 private:
+    template <class Work>
+    void takePieces(const TeamMember& member, std::uint32_t phase, std::size_t begin, std::size_t end,
+                    std::size_t piece, Work&& work) {
+        // The counter of the next phase was last used two phases ago, which every member has left.
+        if (member.index() == 0) counterOf(phase + 1).store(0, std::memory_order_relaxed);
+        std::atomic<std::size_t>& taken = counterOf(phase);
+        while (true) {
+            const std::size_t first = begin + taken.fetch_add(piece, std::memory_order_relaxed);
+            if (first >= end) return;
+            work(first, std::min(end, first + piece));
+        }
+    }
+
     struct alignas(64) Counter {
         std::atomic<std::size_t> taken{0};
     };

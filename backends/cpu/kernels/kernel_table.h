@@ -13,6 +13,7 @@
 
 #include "backends/cpu/isa/cpu_features.h"
 #include "backends/cpu/kernels/activation.h"
+#include "backends/cpu/kernels/attention_block.h"
 #include "core/engine/quant/tensor_type.h"
 
 namespace loader::cpu {
@@ -115,6 +116,8 @@ struct KernelTable {
     /// Indexed by the type's number in files; `rows` is null where the type is no weight.
     std::array<TypeKernels, kTableSlots> types{};
     VectorKernels vectors{};
+    /// Indexed by KvFormat.
+    std::array<AttentionKernels, kKvFormats> attention{};
 
     const TypeKernels& slot(quant::TensorType type) const { return types[static_cast<std::size_t>(type)]; }
     bool supports(quant::TensorType type) const { return slot(type).rows != nullptr; }

@@ -33,6 +33,7 @@ constexpr TierTable kTables[] = {
 void raise(KernelTable& table, const KernelTable& higher) {
     table.tier = higher.tier;
     table.vectors = higher.vectors;
+    table.attention = higher.attention;
     for (std::size_t i = 0; i < table.types.size(); ++i) {
         if (higher.types[i].rows != nullptr) table.types[i] = higher.types[i];
     }

@@ -85,5 +85,8 @@ constexpr KernelTable makeTable(IsaTier tier) {
     fillSlot<quant::TensorType::name, quant::TypeRole::role>(table);
 #include "core/engine/quant/types.inc"
     table.vectors = makeVectors();
+    table.attention[static_cast<std::size_t>(KvFormat::F16)] = {attendDirect<KvHalf>, attendPanels<KvHalf>};
+    table.attention[static_cast<std::size_t>(KvFormat::Q8_0)] = {attendDirect<KvQ8>, attendPanels<KvQ8>};
+    table.attention[static_cast<std::size_t>(KvFormat::F32)] = {attendDirect<KvFloat>, attendPanels<KvFloat>};
     return table;
 }

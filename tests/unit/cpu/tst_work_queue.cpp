@@ -37,16 +37,19 @@ private Q_SLOTS:
             queue.reset();
             pool.run([&](TeamMember& member) {
                 for (std::uint32_t phase = 0; phase < kPhases; ++phase) {
-                    queue.run(member, phase, done[phase].size(), [&](std::size_t begin, std::size_t end) {
+                    queue.run(member, 2 * phase, done[phase].size(), [&](std::size_t begin, std::size_t end) {
                         for (std::size_t i = begin; i < end; ++i)
                             done[phase][i].fetch_add(1);
                     });
+                    member.barrier();
+                    queue.runEach(member, 2 * phase + 1, done[phase].size(),
+                                  [&](std::size_t unit) { done[phase][unit].fetch_add(1); });
                     member.barrier();
                 }
             });
             for (const auto& phase : done) {
                 for (const std::atomic<int>& count : phase)
-                    QCOMPARE(count.load(), round + 1);
+                    QCOMPARE(count.load(), 2 * (round + 1));
             }
         }
     }

@@ -4,6 +4,7 @@
 // Vector vocabulary of the AVX2 tier: eight float lanes. See isa/baseline/vec.inl for what each name means.
 
 inline constexpr std::size_t kLanes = 8;
+inline constexpr std::size_t kDirectSums = 8;
 
 struct Floats {
     __m256 v;
@@ -101,6 +102,12 @@ inline float sumOf128(__m128 x) {
 }
 inline float sumOf(Floats x) {
     return sumOf128(_mm_add_ps(_mm256_castps256_ps128(x.v), _mm256_extractf128_ps(x.v, 1)));
+}
+inline Floats sumEach(const Floats (&x)[kLanes]) {
+    const __m256 pairs01 = _mm256_hadd_ps(x[0].v, x[1].v), pairs23 = _mm256_hadd_ps(x[2].v, x[3].v);
+    const __m256 pairs45 = _mm256_hadd_ps(x[4].v, x[5].v), pairs67 = _mm256_hadd_ps(x[6].v, x[7].v);
+    const __m256 low = _mm256_hadd_ps(pairs01, pairs23), high = _mm256_hadd_ps(pairs45, pairs67);
+    return {_mm256_add_ps(_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31))};
 }
 inline float maximumOf(Floats x) {
     const __m128 four = _mm_max_ps(_mm256_castps256_ps128(x.v), _mm256_extractf128_ps(x.v, 1));

@@ -5,6 +5,7 @@
 // means.
 
 inline constexpr std::size_t kLanes = 16;
+inline constexpr std::size_t kDirectSums = 16;
 
 struct Floats {
     __m512 v;
@@ -92,6 +93,21 @@ inline void storeHalf(void* p, Floats x) {
 }
 inline float sumOf(Floats x) {
     return _mm512_reduce_add_ps(x.v);
+}
+/// Lane i of each quarter: the sum of that quarter of the i-th.
+inline __m512 sumQuarters(Floats a, Floats b, Floats c, Floats d) {
+    const __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a.v, b.v), _mm512_unpackhi_ps(a.v, b.v));
+    const __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c.v, d.v), _mm512_unpackhi_ps(c.v, d.v));
+    return _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xEE));
+}
+inline __m512 addQuarters(__m512 a, __m512 b) {
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD));
+}
+inline Floats sumEach(const Floats (&x)[kLanes]) {
+    const __m512 low = addQuarters(sumQuarters(x[0], x[1], x[2], x[3]), sumQuarters(x[4], x[5], x[6], x[7]));
+    const __m512 high =
+        addQuarters(sumQuarters(x[8], x[9], x[10], x[11]), sumQuarters(x[12], x[13], x[14], x[15]));
+    return {addQuarters(low, high)};
 }
 inline float maximumOf(Floats x) {
     return _mm512_reduce_max_ps(x.v);

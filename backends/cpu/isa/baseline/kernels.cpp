@@ -25,6 +25,9 @@ namespace {
 #include "backends/cpu/kernels/quantize.inl"
 #include "backends/cpu/kernels/float_rows.inl"
 #include "backends/cpu/kernels/float_panel.inl"
+#include "backends/cpu/kernels/attention_softmax.inl"
+#include "backends/cpu/kernels/attention_panels.inl"
+#include "backends/cpu/kernels/attention_direct.inl"
 #include "backends/cpu/kernels/tier_slots.inl"
 // clang-format on
 

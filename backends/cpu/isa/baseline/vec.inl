@@ -5,6 +5,8 @@
 // registers it has. Included once, inside the tier's namespace; the other tiers offer the same names.
 
 inline constexpr std::size_t kLanes = 4;
+/// Sums that a kernel may hold next to what it adds, in about half of the tier's registers.
+inline constexpr std::size_t kDirectSums = 8;
 
 struct Floats {
     float lane[kLanes];
@@ -118,6 +120,10 @@ inline void storeHalf(void* p, Floats x) {
 }
 inline float sumOf(Floats x) {
     return (x.lane[0] + x.lane[2]) + (x.lane[1] + x.lane[3]);
+}
+/// Lane i is the sum of x[i]'s lanes.
+inline Floats sumEach(const Floats (&x)[kLanes]) {
+    LOADER_LANES(sumOf(x[i]));
 }
 inline float maximumOf(Floats x) {
     float r = x.lane[0];
