@@ -35,20 +35,25 @@ public:
     Read operator()(const graph::QkvOp& op) const {
         KindSet kinds = 0;
         for (const graph::Linear* linear : {&op.query, &op.key, &op.value, &op.fused})
-            kinds |= kindOf(linear->weight);
+            kinds |= kindsOf(linear->weight);
         return {op.in, kinds};
     }
-    Read operator()(const graph::ProjectOp& op) const { return {op.in, kindOf(op.linear.weight)}; }
+    Read operator()(const graph::ProjectOp& op) const { return {op.in, kindsOf(op.linear.weight)}; }
     Read operator()(const graph::GateUpOp& op) const {
-        return {op.in, kindOf(op.up.weight) | kindOf(op.gate.weight)};
+        return {op.in, kindsOf(op.up.weight) | kindsOf(op.gate.weight)};
     }
-    Read operator()(const graph::RouteOp& op) const { return {op.in, kindOf(op.linear.weight)}; }
+    Read operator()(const graph::RouteOp& op) const { return {op.in, kindsOf(op.linear.weight)}; }
     // Experts quantise the gathered rows themselves, and the head only the wanted ones.
     template <class Other>
     Read operator()(const Other&) const {
         return {};
     }
 
+    /// With any number of tokens, and with many.
+    KindSet kindsOf(TensorId id) const {
+        if (id == kNone) return 0;
+        return kindOf(id) | kindBit(m_kernels.wideActivationKind(m_program.weights[id].type));
+    }
     KindSet kindOf(TensorId id) const {
         return id == kNone ? 0 : kindBit(m_kernels.activationKind(m_program.weights[id].type));
     }

@@ -113,12 +113,15 @@ void Walker::quantizeRow(SlotRows& rows, std::size_t token, KindSet kinds) {
     for (std::size_t k = 1; k < kActivationKinds; ++k) {
         const auto kind = static_cast<ActivationKind>(k);
         if ((kinds & kindBit(kind)) == 0) continue;
+        if (onlyForManyTokens(kind) && tokens() < kPanelTokens) continue;
         quantizeActivation(m_context.kernels, kind, rows.row(token), rows.width(), rows.record(kind, token));
     }
 }
 
 ActivationView Walker::activation(SlotId id, TensorId weight) {
-    const ActivationKind kind = m_context.kernels.activationKind(weightRef(weight).type);
+    const quant::TensorType type = weightRef(weight).type;
+    const ActivationKind kind = tokens() >= kPanelTokens ? m_context.kernels.wideActivationKind(type)
+                                                         : m_context.kernels.activationKind(type);
     if (kind == ActivationKind::F32) return readable(id).view(kind);
     if ((m_valid[id] & kindBit(kind)) != 0 && m_ownRows[id] == 0) return slot(id).view(kind);
     if (few()) {

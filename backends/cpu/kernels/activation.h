@@ -24,6 +24,11 @@ enum class ActivationKind : std::uint8_t {
 };
 inline constexpr std::size_t kActivationKinds = 5;
 
+/// Whether the form is wanted only where a step has kPanelTokens tokens or more.
+constexpr bool onlyForManyTokens(ActivationKind kind) {
+    return kind == ActivationKind::Int16Block32;
+}
+
 /// Values that share one scale; 1 for F32. A row must be a multiple of it, but for Int16Block32.
 constexpr std::size_t activationBlock(ActivationKind kind) {
     return kind == ActivationKind::F32 ? 1 : kind == ActivationKind::Q8Block256 ? 256 : 32;
