@@ -18,11 +18,15 @@ unsigned teamSize(const LoadOptions& options) {
     return options.threads != 0 ? options.threads : physicalCores();
 }
 
-Result<KernelTable> kernelsFor(const LoadOptions& options) {
-    if (options.tier.empty()) return selectKernels(detectTier());
-    const auto wanted = tierFromName(options.tier);
+/// Models up to this width are multiplied with activations of two terms: with few dimensions the roundings of
+/// one term do not average out, and such models are quick anyway.
+constexpr std::uint32_t kExactWidth = 768;
+
+Result<KernelTable> kernelsFor(const graph::Program& program, const LoadOptions& options) {
+    const auto wanted = options.tier.empty() ? detectTier() : tierFromName(options.tier);
     if (!wanted) return Error(Errc::X001, {"There is no instruction set tier named " + options.tier + "."});
-    return selectKernels(allowedTier(wanted));
+    const KernelTable table = selectKernels(allowedTier(wanted));
+    return program.width <= kExactWidth ? withExactActivations(table) : table;
 }
 
 std::vector<std::uint32_t> allSegments(const graph::Program& program) {
@@ -59,7 +63,7 @@ Result<std::vector<DeviceFacts>> CpuBackend::devices() {
 
 Result<PlanReport> CpuBackend::plan(const graph::Program& program, const std::string&,
                                     const LoadOptions& options) {
-    LOADER_TRY(const KernelTable kernels, kernelsFor(options));
+    LOADER_TRY(const KernelTable kernels, kernelsFor(program, options));
     const std::vector<std::uint32_t> segments = allSegments(program);
     PlanReport report;
     report.unsupported = unsupportedParts(program, segments, kernels);
@@ -77,7 +81,7 @@ Result<std::unique_ptr<Model>> CpuBackend::load(const graph::Program& program, W
                                                 CancelToken cancel) {
     LOADER_CHECK(cancel.check());
     if (segments.empty()) return Error(Errc::B702, {"cpu", "no part of the model was asked for"});
-    LOADER_TRY(KernelTable kernels, kernelsFor(options));
+    LOADER_TRY(KernelTable kernels, kernelsFor(program, options));
     const std::vector<std::string> unsupported = unsupportedParts(program, segments, kernels);
     if (!unsupported.empty()) return Error(Errc::B702, {"cpu", unsupported.front()});
     ExecutionPlan plan = ExecutionPlan::make(program, segments, kernels);

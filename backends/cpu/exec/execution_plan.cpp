@@ -42,7 +42,7 @@ public:
     Read operator()(const graph::GateUpOp& op) const {
         return {op.in, kindsOf(op.up.weight) | kindsOf(op.gate.weight)};
     }
-    Read operator()(const graph::RouteOp& op) const { return {op.in, kindsOf(op.linear.weight)}; }
+    Read operator()(const graph::RouteOp& op) const { return {op.in, kindOf(op.linear.weight)}; }
     // Experts quantise the gathered rows themselves, and the head only the wanted ones.
     template <class Other>
     Read operator()(const Other&) const {

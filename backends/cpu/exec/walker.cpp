@@ -120,8 +120,11 @@ void Walker::quantizeRow(SlotRows& rows, std::size_t token, KindSet kinds) {
 
 ActivationView Walker::activation(SlotId id, TensorId weight) {
     const quant::TensorType type = weightRef(weight).type;
-    const ActivationKind kind = tokens() >= kPanelTokens ? m_context.kernels.wideActivationKind(type)
-                                                         : m_context.kernels.activationKind(type);
+    return form(id, tokens() >= kPanelTokens ? m_context.kernels.wideActivationKind(type)
+                                             : m_context.kernels.activationKind(type));
+}
+
+ActivationView Walker::form(SlotId id, ActivationKind kind) {
     if (kind == ActivationKind::F32) return readable(id).view(kind);
     if ((m_valid[id] & kindBit(kind)) != 0 && m_ownRows[id] == 0) return slot(id).view(kind);
     if (few()) {

@@ -74,6 +74,7 @@ private:
     void quantizeRow(SlotRows& rows, std::size_t token, KindSet kinds);
     /// The form of a slot that a weight wants, made now where nobody has yet.
     ActivationView activation(graph::SlotId id, graph::TensorId weight);
+    ActivationView form(graph::SlotId id, ActivationKind kind);
     /// Makes what this operation's readers want, of a slot whose rows were written by several members.
     void finishWrittenByRows(graph::SlotId id);
 

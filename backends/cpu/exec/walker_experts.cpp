@@ -13,7 +13,9 @@
 namespace loader::cpu {
 
 void Walker::run(const graph::RouteOp& op) {
-    const ActivationView input = activation(op.in, op.linear.weight);
+    // Token by token, and a choice between experts should not turn on a rounding.
+    const ActivationView input =
+        form(op.in, m_context.kernels.activationKind(weightRef(op.linear.weight).type));
     const WeightView weights = viewOf(op.linear.weight);
     const std::span<const float> bias = vectorOf(op.linear.bias, m_bias);
     std::vector<std::uint32_t> order(op.experts);

@@ -49,14 +49,17 @@ using RowsKernel = void (*)(const RowsJob&);
 
 /// How one weight type is multiplied. `rows` reads the file's layout row by row (few tokens); `panels`
 /// unpacks 32 rows at a time (many tokens). Both take activations of the same kind. `wide` is a quicker
-/// kernel for many tokens that takes another kind.
+/// kernel for many tokens that takes another kind. The `exact` pair takes activations of two terms (Q8Pair32)
+/// where `rows` and `panels` take those of one.
 struct TypeKernels {
     quant::TensorType type = quant::TensorType::F32;
     ActivationKind activation = ActivationKind::F32;
     RowsKernel rows = nullptr;
     RowsKernel panels = nullptr;
     ActivationKind wideActivation = ActivationKind::F32;
-    RowsKernel wide = nullptr;  ///< null where there is none
+    RowsKernel wide = nullptr;       ///< null where there is none
+    RowsKernel exactRows = nullptr;  ///< null where there are none
+    RowsKernel exactPanels = nullptr;
 };
 
 /// Element-wise and row helpers. Rows of Q8_0 are file blocks: a half scale and 32 int8.
@@ -128,6 +131,11 @@ struct KernelTable {
         return slot(type).wide != nullptr ? slot(type).wideActivation : slot(type).activation;
     }
 };
+
+/// The same table with every type that has them on its kernels for activations of two terms: slower, and as
+/// exact as with float activations for all that a model's output shows
+/// (docs/adr/0011-two-term-activations.md).
+KernelTable withExactActivations(KernelTable table);
 
 /// The complete table of a tier, which must not be above detectTier().
 /// @thread the result is const data: copy or share it freely

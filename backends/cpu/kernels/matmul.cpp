@@ -49,6 +49,16 @@ KernelTable selectKernels(IsaTier tier) {
     return table;
 }
 
+KernelTable withExactActivations(KernelTable table) {
+    for (TypeKernels& slot : table.types) {
+        if (slot.exactRows == nullptr) continue;
+        slot.activation = ActivationKind::Q8Pair32;
+        slot.rows = slot.exactRows;
+        slot.panels = slot.exactPanels;
+    }
+    return table;
+}
+
 std::size_t scratchBytes(std::size_t maxColumns) {
     return std::max(kPanelScratchBytes, roundUp(maxColumns * sizeof(float), kAlignment));
 }

@@ -14,9 +14,9 @@
 
 namespace loader::cpu {
 
-/// From this many tokens on, weights are unpacked in panels; below, rows are read in the file's layout. Measured
-/// (docs/adr/0013-few-token-kernels.md): 4 tokens are faster in rows, 6 in panels.
-/// Ranges of rows given to threads should then begin at multiples of kPanelRows.
+/// From this many tokens on, weights are unpacked in panels; below, rows are read in the file's layout.
+/// Measured (docs/adr/0013-few-token-kernels.md): 4 tokens are faster in rows, 6 in panels. Ranges of rows
+/// given to threads should then begin at multiples of kPanelRows.
 inline constexpr std::size_t kPanelTokens = 6;
 
 /// Bytes of scratch that a thread needs for rows of up to `maxColumns` values, of any type and tier.

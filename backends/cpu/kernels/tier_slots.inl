@@ -75,6 +75,10 @@ constexpr void fillSlot(KernelTable& table) {
             table.types[static_cast<std::size_t>(type)].wideActivation = Own::kWideActivation;
             table.types[static_cast<std::size_t>(type)].wide = Own::kWide;
         }
+        if constexpr (requires { Own::kExactRows; }) {
+            table.types[static_cast<std::size_t>(type)].exactRows = Own::kExactRows;
+            table.types[static_cast<std::size_t>(type)].exactPanels = Own::kExactPanels;
+        }
     }
 }
 

@@ -28,14 +28,14 @@ struct Tolerance {
 /// By the form in which a type's activations are multiplied. Floats differ by rounding alone (3e-5 at most
 /// was measured). Eight-bit activations round each value to 1/254 of the greatest of its block of 32 or 256,
 /// in seven projections of each of two layers; on types whose random blocks are far from trained weights
-/// (Q2_K, Q3_K, Q4_1, IQ4_XS) 0.996 and 0.25 were measured, on the others 0.9995 and 0.1. Two terms round
-/// to 1/65,278; halves at many tokens, 14 bits on both sides, 1e-7 and 2e-3. That the kernels themselves are
-/// exact for what they are given is the matter of the kernel tests.
+/// (Q2_K, Q3_K, Q4_1, IQ4_XS) 0.984 and 0.55 were measured (TQ1_0, whose three values are the coarsest), on
+/// the others 0.9995 and 0.1. Two terms round to 1/65,278; halves at many tokens, 14 bits on both sides, 1e-7
+/// and 2e-3. That the kernels themselves are exact for what they are given is the matter of the kernel tests.
 Tolerance toleranceOf(cpu::ActivationKind kind) {
     switch (kind) {
         case cpu::ActivationKind::F32: return {1.0 - 1e-9, 2e-4};
         case cpu::ActivationKind::Q8Block32: return {0.995, 0.4};
-        case cpu::ActivationKind::Q8Block256: return {0.99, 0.5};
+        case cpu::ActivationKind::Q8Block256: return {0.98, 0.6};
         case cpu::ActivationKind::Q8Pair32: return {1.0 - 1e-7, 2e-3};
         case cpu::ActivationKind::Int16Block32: return {1.0 - 1e-6, 5e-3};
     }
@@ -246,7 +246,8 @@ void TestBackendLogits::typeEqualsOracle() {
     const auto rows = runBoth(**model);
     CONTRACT_OK(rows);
     const auto tier = cpu::tierFromName(one.tier);
-    const auto kind = cpu::selectKernels(tier.value()).wideActivationKind(tensorType);
+    const auto kind =
+        cpu::withExactActivations(cpu::selectKernels(tier.value())).wideActivationKind(tensorType);
     const Tolerance tolerance = toleranceOf(kind);
     qInfo("kind %d, %s", int(kind), describe(distance(*rows, *expected)).constData());
     CONTRACT_NEAR(*rows, *expected, tolerance.cosine, tolerance.worst);
@@ -275,7 +276,8 @@ void TestBackendLogits::tiersWithOneFormAgree() {
         CONTRACT_OK(model);
         const auto rows = runBoth(**model);
         CONTRACT_OK(rows);
-        const auto known = first.emplace(cpu::selectKernels(*tier).wideActivationKind(tensorType), *rows);
+        const auto known = first.emplace(
+            cpu::withExactActivations(cpu::selectKernels(*tier)).wideActivationKind(tensorType), *rows);
         CONTRACT_NEAR(*rows, known.first->second, 0.9999, 0.05);
     }
 }
@@ -308,7 +310,8 @@ void TestBackendLogits::expertsOfTypeEqualOracle() {
     CONTRACT_OK(model);
     const auto rows = runBoth(**model);
     CONTRACT_OK(rows);
-    const auto kind = cpu::selectKernels(cpu::tierFromName(one.tier).value()).wideActivationKind(tensorType);
+    const auto kind = cpu::withExactActivations(cpu::selectKernels(cpu::tierFromName(one.tier).value()))
+                          .wideActivationKind(tensorType);
     const Tolerance tolerance = toleranceOf(kind);
     QCOMPARE(rows->size(), expected->size());
     std::size_t apart = 0;

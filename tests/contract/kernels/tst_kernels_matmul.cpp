@@ -206,6 +206,13 @@ void addTypesAndTiers(bool (*wanted)(TensorType)) {
     }
 }
 
+/// The tier's table, and, where the type has kernels for activations of two terms, the one with those.
+std::vector<KernelTable> tablesOf(IsaTier tier, TensorType type) {
+    std::vector<KernelTable> tables{selectKernels(tier)};
+    if (tables[0].slot(type).exactRows != nullptr) tables.push_back(withExactActivations(tables[0]));
+    return tables;
+}
+
 }  // namespace
 
 class TestKernelsMatmul : public QObject {
@@ -246,22 +253,24 @@ void TestKernelsMatmul::everyTierCoversEveryType() {
 void TestKernelsMatmul::oddShapes() {
     QFETCH(TensorType, type);
     QFETCH(IsaTier, tier);
-    const KernelTable kernels = selectKernels(tier);
-    for (const std::size_t columns : columnsFor(type)) {
-        for (const std::size_t rows : {std::size_t{1}, std::size_t{7}, std::size_t{33}}) {
-            const auto p = makeProblem(kernels, type, rows, columns, 65, test::Scales::Sensible);
-            if (!p) QSKIP("no guarded memory on this system");
-            for (const std::size_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 24, 31, 32, 33, 65}) {
-                const QString fault = faultOf(kernels, *p, 0, rows, tokens, OutputMode::Store);
-                QVERIFY2(
-                    fault.isEmpty(),
-                    qPrintable(
-                        QStringLiteral("[%1 x %2] x %3: %4").arg(rows).arg(columns).arg(tokens).arg(fault)));
+    for (const KernelTable& kernels : tablesOf(tier, type)) {
+        for (const std::size_t columns : columnsFor(type)) {
+            for (const std::size_t rows : {std::size_t{1}, std::size_t{7}, std::size_t{33}}) {
+                const auto p = makeProblem(kernels, type, rows, columns, 65, test::Scales::Sensible);
+                if (!p) QSKIP("no guarded memory on this system");
+                for (const std::size_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 24, 31, 32, 33, 65}) {
+                    const QString fault = faultOf(kernels, *p, 0, rows, tokens, OutputMode::Store);
+                    QVERIFY2(fault.isEmpty(), qPrintable(QStringLiteral("[%1 x %2] x %3: %4")
+                                                             .arg(rows)
+                                                             .arg(columns)
+                                                             .arg(tokens)
+                                                             .arg(fault)));
+                }
+                const QString fault = faultOf(kernels, *p, rows / 3, rows, 25, OutputMode::Add);
+                QVERIFY2(fault.isEmpty(), qPrintable(fault));
+                const QString few = faultOf(kernels, *p, rows / 3, rows, 5, OutputMode::Add);
+                QVERIFY2(few.isEmpty(), qPrintable(few));
             }
-            const QString fault = faultOf(kernels, *p, rows / 3, rows, 25, OutputMode::Add);
-            QVERIFY2(fault.isEmpty(), qPrintable(fault));
-            const QString few = faultOf(kernels, *p, rows / 3, rows, 5, OutputMode::Add);
-            QVERIFY2(few.isEmpty(), qPrintable(few));
         }
     }
 }
@@ -269,14 +278,15 @@ void TestKernelsMatmul::oddShapes() {
 void TestKernelsMatmul::longRowsCrossPanels() {
     QFETCH(TensorType, type);
     QFETCH(IsaTier, tier);
-    const KernelTable kernels = selectKernels(tier);
-    const std::size_t block = quant::typeInfo(type).blockValues;
-    const auto p =
-        makeProblem(kernels, type, 5, 4096 + (block == 1 ? 37 : block), 25, test::Scales::Sensible);
-    if (!p) QSKIP("no guarded memory on this system");
-    for (const std::size_t tokens : {1, 25}) {
-        const QString fault = faultOf(kernels, *p, 0, 5, tokens, OutputMode::Add);
-        QVERIFY2(fault.isEmpty(), qPrintable(fault));
+    for (const KernelTable& kernels : tablesOf(tier, type)) {
+        const std::size_t block = quant::typeInfo(type).blockValues;
+        const auto p =
+            makeProblem(kernels, type, 5, 4096 + (block == 1 ? 37 : block), 25, test::Scales::Sensible);
+        if (!p) QSKIP("no guarded memory on this system");
+        for (const std::size_t tokens : {1, 25}) {
+            const QString fault = faultOf(kernels, *p, 0, 5, tokens, OutputMode::Add);
+            QVERIFY2(fault.isEmpty(), qPrintable(fault));
+        }
     }
 }
 
@@ -295,15 +305,18 @@ void TestKernelsMatmul::fewTokensOfWideRows() {
 void TestKernelsMatmul::extremeScales() {
     QFETCH(TensorType, type);
     QFETCH(IsaTier, tier);
-    const KernelTable kernels = selectKernels(tier);
-    const DenormalsOff quick;
-    for (const test::Scales scales : {test::Scales::Zero, test::Scales::Largest, test::Scales::Denormal}) {
-        const auto p = makeProblem(kernels, type, 3, 3 * quant::typeInfo(type).blockValues, 26, scales);
-        if (!p) QSKIP("no guarded memory on this system");
-        for (const std::size_t tokens : {1, 3, 26}) {
-            const QString fault = faultOf(kernels, *p, 0, 3, tokens, OutputMode::Store);
-            QVERIFY2(fault.isEmpty(),
-                     qPrintable(QStringLiteral("scales %1: %2").arg(static_cast<int>(scales)).arg(fault)));
+    for (const KernelTable& kernels : tablesOf(tier, type)) {
+        const DenormalsOff quick;
+        for (const test::Scales scales :
+             {test::Scales::Zero, test::Scales::Largest, test::Scales::Denormal}) {
+            const auto p = makeProblem(kernels, type, 3, 3 * quant::typeInfo(type).blockValues, 26, scales);
+            if (!p) QSKIP("no guarded memory on this system");
+            for (const std::size_t tokens : {1, 3, 26}) {
+                const QString fault = faultOf(kernels, *p, 0, 3, tokens, OutputMode::Store);
+                QVERIFY2(
+                    fault.isEmpty(),
+                    qPrintable(QStringLiteral("scales %1: %2").arg(static_cast<int>(scales)).arg(fault)));
+            }
         }
     }
 }
@@ -312,28 +325,30 @@ void TestKernelsMatmul::extremeScales() {
 void TestKernelsMatmul::extremeQuants() {
     QFETCH(TensorType, type);
     QFETCH(IsaTier, tier);
-    const KernelTable kernels = selectKernels(tier);
-    const std::size_t block = quant::typeInfo(type).blockValues;
-    for (const unsigned fill : {0x00u, 0x80u, 0x7Fu, 0x81u, 0xFFu, 0x0Fu, 0xF0u}) {
-        auto p = makeProblem(kernels, type, 2, 2 * block, 25, test::Scales::Sensible);
-        if (!p) QSKIP("no guarded memory on this system");
-        std::mt19937 random(7);
-        std::vector<std::byte> bytes(2 * p->rowBytes, static_cast<std::byte>(fill));
-        test::putSensibleScales(type, bytes, random);
-        QVERIFY(p->weights.fill(bytes));
-        quant::dequantizeRow(type, bytes.data(), p->decoded.data(), p->decoded.size());
-        for (std::size_t i = 0; i < p->inputs.size(); ++i) {
-            const std::size_t token = i / p->columns;
-            p->inputs[i] = token % 3 == 0 ? 1.0f : token % 3 == 1 ? -1.0f : (i % 2 == 0 ? 1.0f : -1.0f);
-        }
-        for (std::size_t t = 0; t < p->tokens; ++t) {
-            quantizeActivation(kernels, p->activation.kind, p->inputs.data() + t * p->columns, p->columns,
-                               const_cast<std::byte*>(p->activation.token(t)));
-        }
-        addProducts(*p);
-        for (const std::size_t tokens : {1, 3, 25}) {
-            const QString fault = faultOf(kernels, *p, 0, 2, tokens, OutputMode::Store);
-            QVERIFY2(fault.isEmpty(), qPrintable(QStringLiteral("bytes %1: %2").arg(fill, 0, 16).arg(fault)));
+    for (const KernelTable& kernels : tablesOf(tier, type)) {
+        const std::size_t block = quant::typeInfo(type).blockValues;
+        for (const unsigned fill : {0x00u, 0x80u, 0x7Fu, 0x81u, 0xFFu, 0x0Fu, 0xF0u}) {
+            auto p = makeProblem(kernels, type, 2, 2 * block, 25, test::Scales::Sensible);
+            if (!p) QSKIP("no guarded memory on this system");
+            std::mt19937 random(7);
+            std::vector<std::byte> bytes(2 * p->rowBytes, static_cast<std::byte>(fill));
+            test::putSensibleScales(type, bytes, random);
+            QVERIFY(p->weights.fill(bytes));
+            quant::dequantizeRow(type, bytes.data(), p->decoded.data(), p->decoded.size());
+            for (std::size_t i = 0; i < p->inputs.size(); ++i) {
+                const std::size_t token = i / p->columns;
+                p->inputs[i] = token % 3 == 0 ? 1.0f : token % 3 == 1 ? -1.0f : (i % 2 == 0 ? 1.0f : -1.0f);
+            }
+            for (std::size_t t = 0; t < p->tokens; ++t) {
+                quantizeActivation(kernels, p->activation.kind, p->inputs.data() + t * p->columns, p->columns,
+                                   const_cast<std::byte*>(p->activation.token(t)));
+            }
+            addProducts(*p);
+            for (const std::size_t tokens : {1, 3, 25}) {
+                const QString fault = faultOf(kernels, *p, 0, 2, tokens, OutputMode::Store);
+                QVERIFY2(fault.isEmpty(),
+                         qPrintable(QStringLiteral("bytes %1: %2").arg(fill, 0, 16).arg(fault)));
+            }
         }
     }
 }

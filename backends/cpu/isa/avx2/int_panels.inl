@@ -40,6 +40,13 @@ void intPanels(const RowsJob& job) {
     }
 }
 
+/// Kernels of a 32-block format for activations of two terms.
+template <class Format>
+struct ExactSlot32 {
+    static constexpr RowsKernel kExactRows = intRows<TwoTerms<Format>, RowOfTerms>;
+    static constexpr RowsKernel kExactPanels = intPanels<Family32<TwoTerms<Format>>>;
+};
+
 template <class Format>
 struct Slot32 {
     static constexpr ActivationKind kActivation = ActivationKind::Q8Block32;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Rows of Q8_0 times few tokens of 16 bits (ActivationKind::Q8Pair32), in the AVX2 and the AVX-512 tier:
+// Rows of 32-blocks times few tokens of 16 bits (ActivationKind::Q8Pair32), in the AVX2 and the AVX-512 tier:
 // the products with the high terms, shifted by 8 bits, and those with the low terms make one integer sum per
 // block.
 
@@ -10,6 +10,18 @@ inline float sumOfEight(__m256 x) {
     const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
+
+/// A format without minima as its two-term kernels want it: signed.
+template <class Format>
+struct TwoTerms : Format {
+    static_assert(!Format::kMinimum);
+    static constexpr bool kSigned = true, kTwoTerms = true;
+    static __m256i values(const std::byte* block) {
+        const __m256i values = Format::values(block);
+        if constexpr (Format::kSigned) return values;
+        return _mm256_sub_epi8(values, _mm256_set1_epi8(static_cast<char>(Format::kOffset)));
+    }
+};
 
 template <class Format, std::size_t tokens>
 struct RowTerms {

@@ -4,11 +4,11 @@
 // Which types the AVX2 and the AVX-512 tier multiply in integers.
 
 template <>
-struct Slot<quant::TensorType::Q4_0> : Slot32<FormatQ4_0> {};
+struct Slot<quant::TensorType::Q4_0> : Slot32<FormatQ4_0>, ExactSlot32<FormatQ4_0> {};
 template <>
 struct Slot<quant::TensorType::Q4_1> : Slot32<FormatQ4_1> {};
 template <>
-struct Slot<quant::TensorType::Q5_0> : Slot32<FormatQ5_0> {};
+struct Slot<quant::TensorType::Q5_0> : Slot32<FormatQ5_0>, ExactSlot32<FormatQ5_0> {};
 template <>
 struct Slot<quant::TensorType::Q5_1> : Slot32<FormatQ5_1> {};
 template <>
@@ -19,9 +19,9 @@ struct Slot<quant::TensorType::Q8_0> {
     static constexpr RowsKernel kPanels = intPanels<Family32<FormatQ8_0>>;
 };
 template <>
-struct Slot<quant::TensorType::IQ4_NL> : Slot32<FormatIQ4_NL> {};
+struct Slot<quant::TensorType::IQ4_NL> : Slot32<FormatIQ4_NL>, ExactSlot32<FormatIQ4_NL> {};
 template <>
-struct Slot<quant::TensorType::MXFP4> : Slot32<FormatMXFP4> {};
+struct Slot<quant::TensorType::MXFP4> : Slot32<FormatMXFP4>, ExactSlot32<FormatMXFP4> {};
 template <>
 struct Slot<quant::TensorType::Q2_K> : Slot256<FormatQ2_K> {};
 template <>
