@@ -71,17 +71,20 @@ void addProducts(Problem& p) {
         for (std::size_t r = 0; r < p.rows; ++r) {
             const float* w = p.decoded.data() + r * p.columns;
             const std::size_t at = t * p.rows + r;
-            double largest = 0;
+            double exact = 0, given = 0, slack = 0, size = 0, largest = 0;
             for (std::size_t k = 0; k < p.columns; ++k) {
                 const auto weight = static_cast<double>(w[k]);
-                p.exact[at] += weight * static_cast<double>(p.inputs[t * p.columns + k]);
-                p.given[at] += weight * values[k];
-                p.slack[at] += std::abs(weight) * steps[k] * 0.5;
-                p.size[at] += std::abs(weight * values[k]);
+                exact += weight * static_cast<double>(p.inputs[t * p.columns + k]);
+                given += weight * values[k];
+                slack += std::abs(weight) * steps[k] * 0.5;
+                size += std::abs(weight * values[k]);
                 largest = std::max(largest, std::abs(weight));
             }
+            p.exact[at] = exact;
+            p.given[at] = given;
+            p.slack[at] = slack;
             // Types with a minimum take off a part that can be larger than what is left.
-            p.size[at] += largest * inputs;
+            p.size[at] = size + largest * inputs;
         }
     }
 }
