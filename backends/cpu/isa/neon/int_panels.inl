@@ -88,6 +88,7 @@ struct IntTile {
 
     template <int lane>
     inline void addLane(const std::int8_t* values, const int8x16_t (&x)[tokens]) {
+        holdLoads();
         const int8x16_t first = vld1q_s8(values + lane * kPanelRows * 4);
         const int8x16_t second = vld1q_s8(values + lane * kPanelRows * 4 + 16);
         LOADER_UNROLL
