@@ -118,6 +118,15 @@ struct FormatQ5_1 {
     static Int8x32 values(const std::byte* block, int) { return fiveBits(block + 8, block + 4, 0); }
 };
 
+struct FormatQ8_0 {
+    static constexpr std::size_t kBytes = 34, kValues = 32, kFold = 32;
+    static constexpr bool kMinimum = false;
+    static Head head(const std::byte* block) { return plainHead(halfScale(block)); }
+    static Int8x32 values(const std::byte* block, int) {
+        return {minus(loadBytes(block + 2), 0), minus(loadBytes(block + 18), 0)};
+    }
+};
+
 struct FormatIQ4_NL {
     static constexpr std::size_t kBytes = 18, kValues = 32, kFold = 32;
     static constexpr bool kMinimum = false;

@@ -82,9 +82,19 @@ inline void unpackPanel(const WeightView& weights, const PanelRange& range, cons
     }
 }
 
-template <std::size_t tokens>
+/// Sum of one token's activations of a fold, as what the panel's minima are multiplied with.
+template <class Format>
+inline float foldSum(const TokenParts& parts, std::size_t fold, float scale) {
+    if constexpr (Format::kValues == 32) return parts.sums[fold];
+    return static_cast<float>(parts.offsets[fold]) * scale * (-1.0f / 128);
+}
+
+/// Eight rows by a few tokens: integer sums of the fold at hand, float sums of all.
+template <class Format, std::size_t tokens>
 struct IntTile {
+    TokenParts parts[tokens];
     int32x4_t low[tokens], high[tokens];
+    float32x4_t lowSums[tokens], highSums[tokens];
 
     template <int lane>
     inline void addLane(const std::int8_t* values, const int8x16_t (&x)[tokens]) {
@@ -98,66 +108,76 @@ struct IntTile {
         }
     }
 
-    /// Adds 16 columns of eight rows.
-    inline void addColumns(const std::int8_t* values, const int8x16_t (&x)[tokens]) {
+    /// Adds 16 columns, whose activations are at `place` of the records.
+    inline void addColumns(const std::int8_t* values, std::size_t place) {
+        int8x16_t x[tokens];
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t)
+            x[t] = vld1q_s8(parts[t].values + place);
         addLane<0>(values, x);
         addLane<1>(values, x);
         addLane<2>(values, x);
         addLane<3>(values, x);
     }
-};
 
-/// Sum of one token's activations of a fold, as what the panel's minima are multiplied with.
-template <class Format>
-inline float foldSum(const TokenParts& parts, std::size_t fold, float scale) {
-    if constexpr (Format::kValues == 32) return parts.sums[fold];
-    return static_cast<float>(parts.offsets[fold]) * scale * (-1.0f / 128);
-}
+    /// Makes room for the low terms of the activations.
+    inline void shift() {
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t) {
+            low[t] = vshlq_n_s32(low[t], 8);
+            high[t] = vshlq_n_s32(high[t], 8);
+        }
+    }
+
+    inline void multiplyFold(const std::int8_t* values, std::size_t column) {
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t)
+            low[t] = high[t] = vdupq_n_s32(0);
+        LOADER_UNROLL
+        for (std::size_t term = 0; term < kTerms<Format>; ++term) {
+            if (term != 0) shift();
+            LOADER_UNROLL
+            for (std::size_t k = 0; k < Format::kFold; k += 16)
+                addColumns(values + k * kPanelRows, column * kTerms<Format> + term * 32 + k);
+        }
+    }
+
+    inline void scaleFold(const float* scales, const float* minima, std::size_t column) {
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t) {
+            const float x = parts[t].scales[column / Format::kValues];
+            const float32x4_t lowScale = vmulq_n_f32(vld1q_f32(scales), x);
+            const float32x4_t highScale = vmulq_n_f32(vld1q_f32(scales + 4), x);
+            lowSums[t] = vfmaq_f32(lowSums[t], vcvtq_f32_s32(low[t]), lowScale);
+            highSums[t] = vfmaq_f32(highSums[t], vcvtq_f32_s32(high[t]), highScale);
+            if constexpr (Format::kMinimum) {
+                const float sum = foldSum<Format>(parts[t], column / Format::kFold, x);
+                lowSums[t] = vfmsq_n_f32(lowSums[t], vld1q_f32(minima), sum);
+                highSums[t] = vfmsq_n_f32(highSums[t], vld1q_f32(minima + 4), sum);
+            }
+        }
+    }
+};
 
 template <class Format, std::size_t tokens>
 void sweep(const IntPanel& panel, const PanelRange& range, const ActivationView& activation,
            std::size_t firstToken, float* out) {
-    TokenParts parts[tokens];
+    IntTile<Format, tokens> tile;
     for (std::size_t t = 0; t < tokens; ++t)
-        parts[t] = tokenParts<Format>(activation, firstToken + t);
+        tile.parts[t] = tokenParts<Format>(activation, firstToken + t);
     for (std::size_t row = 0; row < kPanelRows; row += kIntTileRows) {
-        float32x4_t low[tokens], high[tokens];
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t)
-            low[t] = high[t] = vdupq_n_f32(0.0f);
+            tile.lowSums[t] = tile.highSums[t] = vdupq_n_f32(0.0f);
         for (std::size_t column = 0; column < range.columns; column += Format::kFold) {
-            const std::size_t place = range.firstColumn + column;
-            IntTile<tokens> tile;
-            LOADER_UNROLL
-            for (std::size_t t = 0; t < tokens; ++t)
-                tile.low[t] = tile.high[t] = vdupq_n_s32(0);
-            LOADER_UNROLL
-            for (std::size_t k = 0; k < Format::kFold; k += 16) {
-                int8x16_t x[tokens];
-                LOADER_UNROLL
-                for (std::size_t t = 0; t < tokens; ++t)
-                    x[t] = vld1q_s8(parts[t].values + place + k);
-                tile.addColumns(panel.values + (column + k) * kPanelRows + row * 4, x);
-            }
             const std::size_t fold = column / Format::kFold * kPanelRows + row;
-            LOADER_UNROLL
-            for (std::size_t t = 0; t < tokens; ++t) {
-                const float x = parts[t].scales[place / Format::kValues];
-                const float32x4_t lowScale = vmulq_n_f32(vld1q_f32(panel.scales + fold), x);
-                const float32x4_t highScale = vmulq_n_f32(vld1q_f32(panel.scales + fold + 4), x);
-                low[t] = vfmaq_f32(low[t], vcvtq_f32_s32(tile.low[t]), lowScale);
-                high[t] = vfmaq_f32(high[t], vcvtq_f32_s32(tile.high[t]), highScale);
-                if constexpr (Format::kMinimum) {
-                    const float sum = foldSum<Format>(parts[t], place / Format::kFold, x);
-                    low[t] = vfmsq_n_f32(low[t], vld1q_f32(panel.minima + fold), sum);
-                    high[t] = vfmsq_n_f32(high[t], vld1q_f32(panel.minima + fold + 4), sum);
-                }
-            }
+            tile.multiplyFold(panel.values + column * kPanelRows + row * 4, range.firstColumn + column);
+            tile.scaleFold(panel.scales + fold, panel.minima + fold, range.firstColumn + column);
         }
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
-            vst1q_f32(out + t * kPanelRows + row, low[t]);
-            vst1q_f32(out + t * kPanelRows + row + 4, high[t]);
+            vst1q_f32(out + t * kPanelRows + row, tile.lowSums[t]);
+            vst1q_f32(out + t * kPanelRows + row + 4, tile.highSums[t]);
         }
     }
 }

@@ -4,10 +4,18 @@
 // Rows times few tokens for quantised types, straight from the file's layout: each block is unpacked once and
 // multiplied with up to four tokens.
 
-/// Values of one activation scale: a block's own length.
+/// Integers of eight bits that an activation consists of. The weights of Q8_0 err by a 1/254 of a block's
+/// largest value: activations of 8 bits would err as much again.
 template <class Format>
-inline constexpr ActivationKind kKind =
-    Format::kValues == 32 ? ActivationKind::Q8Block32 : ActivationKind::Q8Block256;
+inline constexpr std::size_t kTerms = 1;
+template <>
+inline constexpr std::size_t kTerms<FormatQ8_0> = 2;
+
+/// An activation's scale is for as many values as a block has.
+template <class Format>
+inline constexpr ActivationKind kKind = Format::kValues == 256 ? ActivationKind::Q8Block256
+                                        : kTerms<Format> == 2  ? ActivationKind::Q8Pair32
+                                                               : ActivationKind::Q8Block32;
 
 /// The parts of one token's record.
 struct TokenParts {
@@ -50,11 +58,16 @@ struct RowSums {
                               int32x4_t (&integers)[tokens]) const {
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
-            const int8x16_t low = vld1q_s8(parts[t].values + column);
-            const int8x16_t high = vld1q_s8(parts[t].values + column + 16);
+            const std::int8_t* x = parts[t].values + column * kTerms<Format>;
+            const int8x16_t low = vld1q_s8(x);
+            const int8x16_t high = vld1q_s8(x + 16);
             const int32x4_t first = addDot(vdupq_n_s32(0), w.low, low);
             if constexpr (Format::kValues == 32) {
                 integers[t] = addDot(first, w.high, high);
+                if constexpr (kTerms<Format> == 2) {
+                    integers[t] = addDot(vshlq_n_s32(integers[t], 8), w.low, vld1q_s8(x + 32));
+                    integers[t] = addDot(integers[t], w.high, vld1q_s8(x + 48));
+                }
             } else if constexpr (Format::kFold == 32) {
                 integers[t] = vmlaq_n_s32(integers[t], addDot(first, w.high, high), head.scales[group]);
             } else {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Which types the NEON tier multiplies in integers. All others are converted to float: Q8_0, Q1_0, Q2_0,
-// TQ1_0 and NVFP4.
+// Which types the NEON tier multiplies in integers. All others are converted to float: Q1_0, Q2_0, TQ1_0
+// and NVFP4.
 
 template <>
 struct Slot<quant::TensorType::Q4_0> : IntSlot<FormatQ4_0> {};
@@ -12,6 +12,8 @@ template <>
 struct Slot<quant::TensorType::Q5_0> : IntSlot<FormatQ5_0> {};
 template <>
 struct Slot<quant::TensorType::Q5_1> : IntSlot<FormatQ5_1> {};
+template <>
+struct Slot<quant::TensorType::Q8_0> : IntSlot<FormatQ8_0> {};
 template <>
 struct Slot<quant::TensorType::IQ4_NL> : IntSlot<FormatIQ4_NL> {};
 template <>
