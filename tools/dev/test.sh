@@ -75,6 +75,7 @@ dev_test() {
     done
     results=$PWD/build/test-results
     need_packages build
+    want_packages test
     [[ $long == yes ]] && need_packages fuzz
     rm -rf "$results"
     mkdir -p "$results"

@@ -14,6 +14,15 @@
 #else
 #include <cpuid.h>
 #endif
+#elif defined(__aarch64__) || defined(_M_ARM64)
+#define LOADER_ARM64 1
+#if defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__APPLE__)
+#include <sys/sysctl.h>
+#elif defined(_WIN32)
+#include <windows.h>
+#endif
 #endif
 
 namespace loader::cpu {
@@ -94,6 +103,28 @@ IsaTier detectX86() {
 
 #endif
 
+#ifdef LOADER_ARM64
+
+/// The kernels are compiled for ARMv8.2 with the dot product, so all that this names must be there.
+/// @source Linux arch/arm64/include/uapi/asm/hwcap.h; Apple "Determining instruction set characteristics";
+///         winnt.h, PF_ARM_V82_DP_INSTRUCTIONS_AVAILABLE
+IsaTier detectArm64() {
+    bool dotProduct = false;
+#if defined(__linux__)
+    constexpr unsigned long kNeeded = 1ul << 7 | 1ul << 8 | 1ul << 12 | 1ul << 20;  // CRC32, LSE, RDM, DP
+    dotProduct = (getauxval(AT_HWCAP) & kNeeded) == kNeeded;
+#elif defined(__APPLE__)
+    int value = 0;
+    std::size_t size = sizeof(value);
+    dotProduct = sysctlbyname("hw.optional.arm.FEAT_DotProd", &value, &size, nullptr, 0) == 0 && value != 0;
+#elif defined(_WIN32)
+    dotProduct = IsProcessorFeaturePresent(43) != 0;
+#endif
+    return dotProduct ? IsaTier::Neon : IsaTier::Baseline;
+}
+
+#endif
+
 char lower(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
@@ -103,6 +134,8 @@ char lower(char c) {
 IsaTier detectTier() {
 #ifdef LOADER_X86
     return detectX86();
+#elif defined(LOADER_ARM64)
+    return detectArm64();
 #else
     return IsaTier::Baseline;
 #endif

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Which instruction set tier this machine runs. Asks the processor (CPUID) and whether the operating system
-// saves the wide registers (XGETBV): either alone is not enough.
+// Which instruction set tier this machine runs. On x86-64 asks the processor (CPUID) and whether the
+// operating system saves the wide registers (XGETBV): either alone is not enough. On 64-bit ARM asks the
+// operating system.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ enum class IsaTier : std::uint8_t {
 #include "backends/cpu/isa/tiers.inc"
 };
 
-/// Avx2: AVX2, FMA, F16C. Avx512: F, BW, DQ, VL and VNNI.
+/// Avx2: AVX2, FMA, F16C. Avx512: F, BW, DQ, VL and VNNI. Neon: ARMv8.2 with the integer dot product.
 /// @thread any
 IsaTier detectTier();
 

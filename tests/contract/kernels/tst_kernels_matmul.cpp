@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Every weight type on every tier of this machine against products in double precision: of what the kernel is
-// given (tight), and of what it stands for (the rounding of the activations). Weights end where an unreadable
-// page begins.
+// Every weight type on every tier of this machine against products in double precision (kernel_problem.h).
 
 #include <QTest>
 #include <algorithm>
@@ -16,173 +14,24 @@
 #include "backends/cpu/kernels/matmul.h"
 #include "core/engine/base/half.h"
 #include "core/engine/quant/dequantize.h"
-#include "tests/contract/kernels/guarded_memory.h"
+#include "tests/contract/kernels/kernel_problem.h"
 #include "tests/contract/kernels/random_weights.h"
 
 using namespace loader;
 using namespace loader::cpu;
 using quant::TensorType;
+using test::columnsFor;
+using test::makeProblem;
+using test::Problem;
 
 Q_DECLARE_METATYPE(loader::quant::TensorType)
 Q_DECLARE_METATYPE(loader::cpu::IsaTier)
 
 namespace {
 
-constexpr float kCanary = -123456.75f;
-
-/// One matrix, one batch, and all products in double.
-struct Problem {
-    TensorType type = TensorType::F32;
-    std::size_t rows = 0, columns = 0, tokens = 0;
-    test::GuardedMemory weights;
-    std::size_t rowBytes = 0;
-    std::vector<float> inputs;
-    std::vector<std::byte> records;
-    ActivationView activation;
-    std::vector<float> decoded;  ///< weights, [rows, columns]
-    std::vector<double> exact;   ///< with the inputs, [tokens, rows]
-    std::vector<double> given;   ///< with the quantised inputs
-    std::vector<double> slack;   ///< bound of |given - exact|: half a step of every activation
-    std::vector<double> size;    ///< sum of |weight × activation|, what float rounding is relative to
-
-    WeightView view() const { return {type, weights.data(), rows, columns, rowBytes}; }
-};
-
-/// What the record of a token stands for, value by value, and the step of its rounding.
-void readRecord(const Problem& p, std::size_t token, std::vector<double>& values,
-                std::vector<double>& steps) {
-    values.assign(p.columns, 0);
-    steps.assign(p.columns, 0);
-    const ActivationView& a = p.activation;
-    const std::size_t block = activationBlock(a.kind);
-    for (std::size_t k = 0; k < p.columns; ++k) {
-        if (a.kind == ActivationKind::F32) {
-            values[k] = static_cast<double>(p.inputs[token * p.columns + k]);
-            continue;
-        }
-        if (a.kind == ActivationKind::Int16Block32) {
-            const auto* wide = reinterpret_cast<const std::int16_t*>(a.token(token));
-            steps[k] = static_cast<double>(
-                reinterpret_cast<const float*>(a.token(token) + a.layout.scales)[k / block]);
-            values[k] = steps[k] * wide[k];
-            continue;
-        }
-        const auto* q = reinterpret_cast<const std::int8_t*>(a.token(token));
-        const auto* scales = reinterpret_cast<const float*>(a.token(token) + a.layout.scales);
-        const auto step = static_cast<double>(scales[k / block]);
-        if (a.kind == ActivationKind::Q8Pair32) {
-            const std::int8_t* terms = q + k / 32 * 64 + k % 32;
-            values[k] = step * (256 * terms[0] + terms[32]);
-            steps[k] = 2 * step;  // a low term of 128 is stored as 127
-            continue;
-        }
-        steps[k] = step;
-        values[k] = step * q[k];
-    }
-}
-
-void addProducts(Problem& p) {
-    const std::size_t results = p.tokens * p.rows;
-    p.exact.assign(results, 0);
-    p.given.assign(results, 0);
-    p.slack.assign(results, 0);
-    p.size.assign(results, 0);
-    std::vector<double> values, steps;
-    for (std::size_t t = 0; t < p.tokens; ++t) {
-        readRecord(p, t, values, steps);
-        double inputs = 0;
-        for (const double value : values)
-            inputs += std::abs(value);
-        for (std::size_t r = 0; r < p.rows; ++r) {
-            const float* w = p.decoded.data() + r * p.columns;
-            const std::size_t at = t * p.rows + r;
-            double largest = 0;
-            for (std::size_t k = 0; k < p.columns; ++k) {
-                const auto weight = static_cast<double>(w[k]);
-                p.exact[at] += weight * static_cast<double>(p.inputs[t * p.columns + k]);
-                p.given[at] += weight * values[k];
-                p.slack[at] += std::abs(weight) * steps[k] * 0.5;
-                p.size[at] += std::abs(weight * values[k]);
-                largest = std::max(largest, std::abs(weight));
-            }
-            // Types with a minimum take off a part that can be larger than what is left.
-            p.size[at] += largest * inputs;
-        }
-    }
-}
-
-std::unique_ptr<Problem> makeProblem(const KernelTable& kernels, TensorType type, std::size_t rows,
-                                     std::size_t columns, std::size_t tokens, test::Scales scales) {
-    std::mt19937 random(static_cast<unsigned>(columns * 31 + rows));
-    auto p = std::make_unique<Problem>();
-    p->type = type;
-    p->rows = rows;
-    p->columns = columns;
-    p->tokens = tokens;
-    p->rowBytes = static_cast<std::size_t>(*quant::rowBytes(type, columns));
-    const std::vector<std::byte> bytes = test::randomWeights(type, rows * columns, scales, random);
-    if (!p->weights.fill(bytes)) return nullptr;
-    p->decoded.resize(rows * columns);
-    quant::dequantizeRow(type, bytes.data(), p->decoded.data(), rows * columns);
-    p->inputs = test::randomFloats(tokens * columns, random);
-    const ActivationKind kind = kernels.activationKind(type);
-    const ActivationLayout layout = activationLayout(kind, columns);
-    p->records.resize(layout.stride * tokens + 64);
-    const auto address = reinterpret_cast<std::uintptr_t>(p->records.data());
-    std::byte* records = p->records.data() + (roundUp(address, 64) - address);
-    for (std::size_t t = 0; t < tokens; ++t) {
-        quantizeActivation(kernels, kind, p->inputs.data() + t * columns, columns,
-                           records + t * layout.stride);
-    }
-    p->activation = quantizedActivations(kind, records, columns);
-    addProducts(*p);
-    return p;
-}
-
-/// Multiplies and returns what is wrong, or nothing.
-QString faultOf(const KernelTable& kernels, const Problem& p, std::size_t rowBegin, std::size_t rowEnd,
-                std::size_t tokens, OutputMode mode) {
-    const std::size_t stride = p.rows + 3;
-    std::vector<float> out(stride * (tokens + 1), kCanary);
-    for (std::size_t t = 0; mode == OutputMode::Add && t < tokens; ++t) {
-        for (std::size_t r = rowBegin; r < rowEnd; ++r)
-            out[t * stride + r] = 2.0f;
-    }
-    const double start = mode == OutputMode::Add ? 2.0 : 0.0;
-    const Result<ScratchBuffer> scratch = ScratchBuffer::create(scratchBytes(p.columns));
-    if (!scratch.ok()) return QStringLiteral("no scratch");
-    multiplyRows(kernels, p.view(), rowBegin, rowEnd, p.activation, tokens, out.data(), stride,
-                 scratch->view(), mode);
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        const std::size_t t = i / stride, r = i % stride;
-        const bool inside = t < tokens && r >= rowBegin && r < rowEnd;
-        if (!inside && out[i] != kCanary) return QStringLiteral("wrote outside at %1, %2").arg(t).arg(r);
-        if (!inside) continue;
-        const std::size_t at = t * p.rows + r;
-        const double rounding = 1e-5 * p.size[at] * 0.5 + 1e-6 * start + 1e-30;
-        const double value = static_cast<double>(out[i]) - start;
-        if (!(std::abs(value - p.given[at]) <= rounding)) {
-            return QStringLiteral("token %1 row %2: %3 instead of %4 (quantised input)")
-                .arg(t)
-                .arg(r)
-                .arg(value)
-                .arg(p.given[at]);
-        }
-        if (!(std::abs(value - p.exact[at]) <= p.slack[at] * 1.0001 + rounding)) {
-            return QStringLiteral("token %1 row %2: %3 too far from %4")
-                .arg(t)
-                .arg(r)
-                .arg(value)
-                .arg(p.exact[at]);
-        }
-    }
-    return {};
-}
-
-std::vector<std::size_t> columnsFor(TensorType type) {
-    const std::size_t block = quant::typeInfo(type).blockValues;
-    if (block == 1) return {1, 5, 172, 288};
-    return {block, 3 * block, block < 256 ? 9 * block : 5 * block};
+QString faultText(const KernelTable& kernels, const Problem& p, std::size_t rowBegin, std::size_t rowEnd,
+                  std::size_t tokens, OutputMode mode) {
+    return QString::fromStdString(test::faultText(kernels, p, rowBegin, rowEnd, tokens, mode));
 }
 
 bool any(TensorType) {
@@ -259,16 +108,16 @@ void TestKernelsMatmul::oddShapes() {
                 const auto p = makeProblem(kernels, type, rows, columns, 65, test::Scales::Sensible);
                 if (!p) QSKIP("no guarded memory on this system");
                 for (const std::size_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 24, 31, 32, 33, 65}) {
-                    const QString fault = faultOf(kernels, *p, 0, rows, tokens, OutputMode::Store);
+                    const QString fault = faultText(kernels, *p, 0, rows, tokens, OutputMode::Store);
                     QVERIFY2(fault.isEmpty(), qPrintable(QStringLiteral("[%1 x %2] x %3: %4")
                                                              .arg(rows)
                                                              .arg(columns)
                                                              .arg(tokens)
                                                              .arg(fault)));
                 }
-                const QString fault = faultOf(kernels, *p, rows / 3, rows, 25, OutputMode::Add);
+                const QString fault = faultText(kernels, *p, rows / 3, rows, 25, OutputMode::Add);
                 QVERIFY2(fault.isEmpty(), qPrintable(fault));
-                const QString few = faultOf(kernels, *p, rows / 3, rows, 5, OutputMode::Add);
+                const QString few = faultText(kernels, *p, rows / 3, rows, 5, OutputMode::Add);
                 QVERIFY2(few.isEmpty(), qPrintable(few));
             }
         }
@@ -284,7 +133,7 @@ void TestKernelsMatmul::longRowsCrossPanels() {
             makeProblem(kernels, type, 5, 4096 + (block == 1 ? 37 : block), 25, test::Scales::Sensible);
         if (!p) QSKIP("no guarded memory on this system");
         for (const std::size_t tokens : {1, 25}) {
-            const QString fault = faultOf(kernels, *p, 0, 5, tokens, OutputMode::Add);
+            const QString fault = faultText(kernels, *p, 0, 5, tokens, OutputMode::Add);
             QVERIFY2(fault.isEmpty(), qPrintable(fault));
         }
     }
@@ -298,7 +147,7 @@ void TestKernelsMatmul::fewTokensOfWideRows() {
     const std::size_t block = quant::typeInfo(type).blockValues;
     const auto p = makeProblem(kernels, type, 1, 49152 + block, 5, test::Scales::Sensible);
     if (!p) QSKIP("no guarded memory on this system");
-    const QString fault = faultOf(kernels, *p, 0, 1, 5, OutputMode::Add);
+    const QString fault = faultText(kernels, *p, 0, 1, 5, OutputMode::Add);
     QVERIFY2(fault.isEmpty(), qPrintable(fault));
 }
 
@@ -312,7 +161,7 @@ void TestKernelsMatmul::extremeScales() {
             const auto p = makeProblem(kernels, type, 3, 3 * quant::typeInfo(type).blockValues, 26, scales);
             if (!p) QSKIP("no guarded memory on this system");
             for (const std::size_t tokens : {1, 3, 26}) {
-                const QString fault = faultOf(kernels, *p, 0, 3, tokens, OutputMode::Store);
+                const QString fault = faultText(kernels, *p, 0, 3, tokens, OutputMode::Store);
                 QVERIFY2(
                     fault.isEmpty(),
                     qPrintable(QStringLiteral("scales %1: %2").arg(static_cast<int>(scales)).arg(fault)));
@@ -345,7 +194,7 @@ void TestKernelsMatmul::extremeQuants() {
             }
             addProducts(*p);
             for (const std::size_t tokens : {1, 3, 25}) {
-                const QString fault = faultOf(kernels, *p, 0, 2, tokens, OutputMode::Store);
+                const QString fault = faultText(kernels, *p, 0, 2, tokens, OutputMode::Store);
                 QVERIFY2(fault.isEmpty(),
                          qPrintable(QStringLiteral("bytes %1: %2").arg(fill, 0, 16).arg(fault)));
             }
@@ -427,10 +276,10 @@ static void widen(Problem& p, const KernelTable& kernels) {
             p.decoded[i] = static_cast<float>(quant * steps[i]);
         }
     }
-    addProducts(p);
+    test::addProducts(p);
     std::vector<double> values, rounding;
     for (std::size_t t = 0; t < p.tokens; ++t) {
-        readRecord(p, t, values, rounding);
+        test::readRecord(p, t, values, rounding);
         for (std::size_t r = 0; r < p.rows; ++r) {
             const std::size_t at = t * p.rows + r;
             p.exact[at] = 0;
@@ -457,13 +306,13 @@ void TestKernelsMatmul::wideKernels() {
             if (!p) QSKIP("no guarded memory on this system");
             widen(*p, kernels);
             for (const std::size_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 24, 31, 32, 33, 65}) {
-                const QString fault = faultOf(kernels, *p, 0, rows, tokens, OutputMode::Store);
+                const QString fault = faultText(kernels, *p, 0, rows, tokens, OutputMode::Store);
                 QVERIFY2(
                     fault.isEmpty(),
                     qPrintable(
                         QStringLiteral("[%1 x %2] x %3: %4").arg(rows).arg(columns).arg(tokens).arg(fault)));
             }
-            const QString fault = faultOf(kernels, *p, rows / 3, rows, 25, OutputMode::Add);
+            const QString fault = faultText(kernels, *p, rows / 3, rows, 25, OutputMode::Add);
             QVERIFY2(fault.isEmpty(), qPrintable(fault));
             for (std::size_t i = 0; columns > 32 && i < p->exact.size(); ++i) {
                 error += std::pow(p->given[i] - p->exact[i], 2);
@@ -523,7 +372,7 @@ void TestKernelsMatmul::callerFloatsAreUsedInPlace() {
     if (!p) QSKIP("no guarded memory on this system");
     p->activation = floatActivations(p->inputs.data(), 48, 48);
     for (const std::size_t tokens : {1, 30}) {
-        const QString fault = faultOf(kernels, *p, 0, 9, tokens, OutputMode::Store);
+        const QString fault = faultText(kernels, *p, 0, 9, tokens, OutputMode::Store);
         QVERIFY2(fault.isEmpty(), qPrintable(fault));
     }
 }
