@@ -312,13 +312,16 @@ void TestBackendLogits::expertsOfTypeEqualOracle() {
     CONTRACT_OK(rows);
     const auto kind = cpu::withExactActivations(cpu::selectKernels(cpu::tierFromName(one.tier).value()))
                           .wideActivationKind(tensorType);
-    const Tolerance tolerance = toleranceOf(kind);
+    // Another expert in one row shows a little in the rows that attend to it; the float and two-term kernels
+    // are so exact that none is taken.
+    const double trace = kind == cpu::ActivationKind::Int16Block32 ? 0.05 : 0.0;
+    const double bound = std::max(2.0 * toleranceOf(kind).worst, trace);
     QCOMPARE(rows->size(), expected->size());
     std::size_t apart = 0;
     for (std::size_t i = 0; i < rows->size(); ++i) {
         const Distance one_ = distance({(*rows)[i]}, {(*expected)[i]});
         QVERIFY2(one_.cosine > 0.9, describe(one_).constData());
-        if (!(one_.worst <= 2.0 * tolerance.worst)) ++apart;
+        if (!(one_.worst <= bound)) ++apart;
     }
     QVERIFY2(apart * 10 <= rows->size(), qPrintable(QString::number(apart)));
 }

@@ -31,7 +31,7 @@ namespace {
 
 QString faultText(const KernelTable& kernels, const Problem& p, std::size_t rowBegin, std::size_t rowEnd,
                   std::size_t tokens, OutputMode mode) {
-    return QString::fromStdString(test::faultText(kernels, p, rowBegin, rowEnd, tokens, mode));
+    return QString::fromStdString(test::faultOf(kernels, p, rowBegin, rowEnd, tokens, mode));
 }
 
 bool any(TensorType) {

@@ -15,6 +15,7 @@ inline float sumOfEight(__m256 x) {
 template <class Format>
 struct TwoTerms : Format {
     static_assert(!Format::kMinimum);
+    static constexpr int kOffset = 0;
     static constexpr bool kSigned = true, kTwoTerms = true;
     static __m256i values(const std::byte* block) {
         const __m256i values = Format::values(block);
