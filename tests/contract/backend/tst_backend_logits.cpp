@@ -312,10 +312,10 @@ void TestBackendLogits::expertsOfTypeEqualOracle() {
     CONTRACT_OK(rows);
     const auto kind = cpu::withExactActivations(cpu::selectKernels(cpu::tierFromName(one.tier).value()))
                           .wideActivationKind(tensorType);
-    // Another expert in one row shows a little in the rows that attend to it; the float and two-term kernels
-    // are so exact that none is taken.
-    const double trace = kind == cpu::ActivationKind::Int16Block32 ? 0.05 : 0.0;
-    const double bound = std::max(2.0 * toleranceOf(kind).worst, trace);
+    // Another expert in one row shows in all rows that attend to it. The float and the two-term kernels are
+    // so exact that none is taken; with 16-bit integers one is here, in the fifteenth row.
+    const auto asLoose = kind == cpu::ActivationKind::Int16Block32 ? cpu::ActivationKind::Q8Block32 : kind;
+    const double bound = 2.0 * toleranceOf(asLoose).worst;
     QCOMPARE(rows->size(), expected->size());
     std::size_t apart = 0;
     for (std::size_t i = 0; i < rows->size(); ++i) {
