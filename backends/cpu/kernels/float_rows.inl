@@ -25,11 +25,20 @@ struct SourceBF16 {
     static Floats readPart(const void* p, std::size_t count) { return loadBfloatPart(p, count); }
 };
 
-inline void hintAhead(const std::byte* p) {
+/// Asks for the beginning of each page that is as far ahead of this row as a page is long. The processor
+/// follows a stream by itself, but only to the end of a page: what is missing is the next page's address and
+/// first lines (docs/adr/0013-few-token-kernels.md). Only a hint: the address may lie beyond the mapping.
+inline void openPagesAhead(const std::byte* row, std::size_t bytes) {
 #if defined(__GNUC__)
-    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(p) + 8192));
+    constexpr std::uintptr_t kPage = 4096;
+    const std::uintptr_t ahead = reinterpret_cast<std::uintptr_t>(row) + kPage;
+    for (std::uintptr_t page = (ahead + kPage - 1) / kPage * kPage; page < ahead + bytes; page += kPage) {
+        __builtin_prefetch(reinterpret_cast<const void*>(page));
+        __builtin_prefetch(reinterpret_cast<const void*>(page + 64));
+    }
 #else
-    (void)p;
+    (void)row;
+    (void)bytes;
 #endif
 }
 
@@ -58,7 +67,6 @@ inline void multiplyFloatRow(const RowsJob& job, const std::byte* row, std::size
         LOADER_UNROLL
         for (std::size_t u = 0; u < kSums; ++u) {
             const std::size_t k = i + u * kLanes;
-            hintAhead(row + k * Source::kBytes);
             const Floats w = Source::read(row + k * Source::kBytes);
             LOADER_UNROLL
             for (std::size_t t = 0; t < tokens; ++t)
@@ -99,7 +107,9 @@ inline void multiplyFloatRowAllTokens(const RowsJob& job, const std::byte* row, 
 template <class Source>
 void floatRows(const RowsJob& job) {
     for (std::size_t r = job.rowBegin; r < job.rowEnd; ++r) {
-        multiplyFloatRowAllTokens<Source>(job, job.weights.data + r * job.weights.rowBytes, r);
+        const std::byte* row = job.weights.data + r * job.weights.rowBytes;
+        openPagesAhead(row, job.weights.rowBytes);
+        multiplyFloatRowAllTokens<Source>(job, row, r);
     }
 }
 

@@ -129,7 +129,6 @@ inline void multiplyRow32(const RowsJob& job, const std::byte* row, std::size_t 
     std::size_t b = 0;
     for (; b + 8 <= blocks; b += 8) {
         const std::byte* data = row + b * Format::kBytes;
-        prefetchAhead<8 * Format::kBytes>(data);
         const __m256 scales = OctScales<Format>::read(data);
         alignas(32) float factors[tokens][8];
         LOADER_UNROLL
@@ -187,7 +186,6 @@ inline void multiplyRow256(const RowsJob& job, const std::byte* row, std::size_t
     const std::size_t blocks = job.weights.columns / 256;
     for (std::size_t b = 0; b < blocks; ++b) {
         const std::byte* data = row + b * Format::kBytes;
-        prefetchAhead<Format::kBytes>(data);
         const Head head = Format::head(data);
         __m256i integers[tokens];
         LOADER_UNROLL
@@ -240,6 +238,7 @@ template <class Format, template <class, std::size_t> class Row>
 inline void rowsOfTokens(const RowsJob& job) {
     for (std::size_t r = job.rowBegin; r < job.rowEnd; ++r) {
         const std::byte* row = job.weights.data + r * job.weights.rowBytes;
+        openPagesAhead(row, job.weights.rowBytes);
         std::size_t t = 0;
         for (; t + 4 <= job.tokens; t += 4)
             Row<Format, 4>::kMultiply(job, row, r, t);

@@ -89,7 +89,6 @@ inline void multiplyNibbleRow(const RowsJob& job, const std::byte* row, std::siz
     std::size_t b = 0;
     for (; b + 8 <= blocks; b += 8) {
         const std::byte* data = row + b * Format::kBytes;
-        prefetchAhead<8 * Format::kBytes>(data);
         pairs.eight(data, b);
     }
     auto& state = pairs.state;

@@ -59,7 +59,6 @@ inline void multiplyRowTerms(const RowsJob& job, const std::byte* row, std::size
     std::size_t b = 0;
     for (; b + 2 <= blocks; b += 2) {
         const std::byte* data = row + b * Format::kBytes;
-        prefetchAhead<2 * Format::kBytes>(data);
         state.block(data, b);
         state.block(data + Format::kBytes, b + 1);
     }

@@ -20,15 +20,6 @@ inline float halfScale(const void* p) {
     return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)));
 }
 
-/// Asks for the lines of [p + 8 KiB, p + 8 KiB + bytes). Only a hint: the address may lie beyond the end of
-/// the mapping.
-template <std::size_t bytes>
-inline void prefetchAhead(const std::byte* p) {
-    const auto address = reinterpret_cast<std::uintptr_t>(p) + 8192;
-    for (std::size_t i = 0; i < bytes; i += 64)
-        _mm_prefetch(reinterpret_cast<const char*>(address + i), _MM_HINT_T0);
-}
-
 /// Eight registers of eight 32-bit elements, rows to columns, in place.
 inline void transposeWords(__m256i (&r)[8]) {
     __m256i pairs[8];

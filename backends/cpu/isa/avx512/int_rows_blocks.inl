@@ -261,7 +261,6 @@ struct WideRow {
     template <std::size_t count>
     inline void blocks(const std::byte* data, std::size_t b) {
         using Reader = HeadReader<Format>;
-        prefetchAhead<count * Format::kBytes>(data);
         const WideHeads heads = Reader::template read<count>(data);
         __m256 factors[tokens];
         LOADER_UNROLL

@@ -124,7 +124,6 @@ inline void multiplyRowQuads(const RowsJob& job, const std::byte* row, std::size
     std::size_t b = 0;
     for (; b + 8 <= blocks; b += 8) {
         const std::byte* data = row + b * Single::kBytes;
-        prefetchAhead<8 * Single::kBytes>(data);
         const Quad quads[2] = {Reader::values(data), Reader::values(data + 4 * Single::kBytes)};
         const __m256 scales = OctScales<Single>::read(data);
         __m256 offsets;
@@ -174,7 +173,6 @@ inline void multiplyRowIq4Xs(const RowsJob& job, const std::byte* row, std::size
     }
     for (std::size_t b = 0; b < job.weights.columns / 256; ++b) {
         const std::byte* data = row + b * Format::kBytes;
-        prefetchAhead<Format::kBytes>(data);
         const Head head = Format::head(data);
         const __m256i words = _mm256_cvtepi16_epi32(_mm256_castsi256_si128(head.scales));
         const __m256 scales = _mm256_mul_ps(_mm256_cvtepi32_ps(words), _mm256_set1_ps(head.scale));

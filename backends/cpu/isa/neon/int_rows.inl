@@ -123,7 +123,6 @@ inline void multiplyRow(const RowsJob& job, const std::byte* row, std::size_t ro
     std::size_t b = 0;
     for (; b + Sums::kSums <= blocks; b += Sums::kSums) {
         const std::byte* data = row + b * Format::kBytes;
-        hintAhead(data);
         LOADER_UNROLL
         for (std::size_t u = 0; u < Sums::kSums; ++u)
             state.block(data + u * Format::kBytes, b + u, u);
@@ -142,6 +141,7 @@ template <class Format>
 void intRows(const RowsJob& job) {
     for (std::size_t r = job.rowBegin; r < job.rowEnd; ++r) {
         const std::byte* row = job.weights.data + r * job.weights.rowBytes;
+        openPagesAhead(row, job.weights.rowBytes);
         std::size_t t = 0;
         for (; t + 4 <= job.tokens; t += 4)
             multiplyRow<Format, 4>(job, row, r, t);
