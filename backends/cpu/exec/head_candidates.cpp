@@ -33,7 +33,7 @@ void HeadCandidates::add(const VectorKernels& vectors, std::size_t firstToken, s
     for (std::size_t begin = 0; begin < logits.size(); begin += kBlock) {
         const std::span<float> block = logits.subspan(begin, std::min(kBlock, logits.size() - begin));
         for (float& logit : block)
-            logit = std::isnan(logit) ? kMinusInfinity : logit;
+            if (std::isnan(logit)) logit = kMinusInfinity;
         const float greatest = vectors.maximum(block.data(), block.size());
         if (m_heap.wouldTake(greatest)) {
             for (std::size_t i = 0; i < block.size(); ++i)
