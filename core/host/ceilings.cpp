@@ -20,6 +20,15 @@
 #include <immintrin.h>
 #endif
 
+/// The sums are an array, and stay in registers only where the loops over it vanish.
+#if defined(__clang__)
+#define LOADER_UNROLL_SUMS _Pragma("unroll")
+#elif defined(__GNUC__)
+#define LOADER_UNROLL_SUMS _Pragma("GCC unroll 12")
+#else
+#define LOADER_UNROLL_SUMS
+#endif
+
 namespace loader::host {
 namespace {
 
@@ -127,6 +136,7 @@ std::uint64_t f32Plain(std::uint64_t rounds, std::uint32_t seed) {
 
 LOADER_AVX2 std::uint64_t readAvx2(const std::byte* data, std::size_t bytes) {
     __m256i sums[8];
+    LOADER_UNROLL_SUMS
     for (__m256i& sum : sums)
         sum = _mm256_setzero_si256();
     for (std::size_t i = 0; i + 256 <= bytes; i += 256) {
@@ -145,10 +155,13 @@ LOADER_AVX2 std::uint64_t readAvx2(const std::byte* data, std::size_t bytes) {
 LOADER_AVX2 std::uint64_t int8Avx2(std::uint64_t rounds, std::uint32_t seed) {
     const __m256i b = _mm256_set1_epi8(static_cast<char>(seed & 31u));
     __m256i sums[12];
+    std::uint32_t start = seed;  // equal sums would be computed once
+    LOADER_UNROLL_SUMS
     for (__m256i& sum : sums)
-        sum = _mm256_set1_epi32(static_cast<int>(seed));
+        sum = _mm256_set1_epi32(static_cast<int>(start++));
     for (std::uint64_t i = 0; i < rounds; ++i) {
         // Each product depends on its sum, so that none is computed only once.
+        LOADER_UNROLL_SUMS
         for (__m256i& sum : sums)
             sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(sum, b));
     }
@@ -161,9 +174,12 @@ LOADER_AVX2 std::uint64_t int8Avx2(std::uint64_t rounds, std::uint32_t seed) {
 LOADER_AVX2 std::uint64_t int16Avx2(std::uint64_t rounds, std::uint32_t seed) {
     const __m256i b = _mm256_set1_epi16(static_cast<short>(seed & 31u));
     __m256i sums[12];
+    std::uint32_t start = seed;  // equal sums would be computed once
+    LOADER_UNROLL_SUMS
     for (__m256i& sum : sums)
-        sum = _mm256_set1_epi32(static_cast<int>(seed));
+        sum = _mm256_set1_epi32(static_cast<int>(start++));
     for (std::uint64_t i = 0; i < rounds; ++i) {
+        LOADER_UNROLL_SUMS
         for (__m256i& sum : sums)
             sum = _mm256_add_epi32(sum, _mm256_madd_epi16(sum, b));
     }
@@ -177,9 +193,12 @@ LOADER_AVX2 std::uint64_t f32Avx2(std::uint64_t rounds, std::uint32_t seed) {
     const __m256 factor = _mm256_set1_ps(1.0f - static_cast<float>(seed & 7u) * 1e-7f);
     const __m256 one = _mm256_set1_ps(1.0f);
     __m256 sums[12];
+    std::uint32_t start = seed;  // equal sums would be computed once
+    LOADER_UNROLL_SUMS
     for (__m256& sum : sums)
-        sum = one;
+        sum = _mm256_set1_ps(static_cast<float>(start++));
     for (std::uint64_t i = 0; i < rounds; ++i) {
+        LOADER_UNROLL_SUMS
         for (__m256& sum : sums)
             sum = _mm256_fmadd_ps(sum, factor, one);
     }
@@ -191,6 +210,7 @@ LOADER_AVX2 std::uint64_t f32Avx2(std::uint64_t rounds, std::uint32_t seed) {
 
 LOADER_AVX512 std::uint64_t readAvx512(const std::byte* data, std::size_t bytes) {
     __m512i sums[8];
+    LOADER_UNROLL_SUMS
     for (__m512i& sum : sums)
         sum = _mm512_setzero_si512();
     for (std::size_t i = 0; i + 512 <= bytes; i += 512) {
@@ -209,9 +229,12 @@ LOADER_AVX512 std::uint64_t int8Avx512(std::uint64_t rounds, std::uint32_t seed)
     const __m512i a = _mm512_set1_epi8(static_cast<char>(seed & 63u));
     const __m512i b = _mm512_set1_epi8(static_cast<char>(seed & 31u));
     __m512i sums[12];
+    std::uint32_t start = seed;  // equal sums would be computed once
+    LOADER_UNROLL_SUMS
     for (__m512i& sum : sums)
-        sum = _mm512_setzero_si512();
+        sum = _mm512_set1_epi32(static_cast<int>(start++));
     for (std::uint64_t i = 0; i < rounds; ++i) {
+        LOADER_UNROLL_SUMS
         for (__m512i& sum : sums)
             sum = _mm512_dpbusd_epi32(sum, a, b);
     }
@@ -227,9 +250,12 @@ LOADER_AVX512 std::uint64_t int16Avx512(std::uint64_t rounds, std::uint32_t seed
     const __m512i a = _mm512_set1_epi16(static_cast<short>(seed & 1023u));
     const __m512i b = _mm512_set1_epi16(static_cast<short>(seed & 511u));
     __m512i sums[12];
+    std::uint32_t start = seed;  // equal sums would be computed once
+    LOADER_UNROLL_SUMS
     for (__m512i& sum : sums)
-        sum = _mm512_setzero_si512();
+        sum = _mm512_set1_epi32(static_cast<int>(start++));
     for (std::uint64_t i = 0; i < rounds; ++i) {
+        LOADER_UNROLL_SUMS
         for (__m512i& sum : sums)
             sum = _mm512_dpwssd_epi32(sum, a, b);
     }
@@ -245,9 +271,12 @@ LOADER_AVX512 std::uint64_t f32Avx512(std::uint64_t rounds, std::uint32_t seed) 
     const __m512 factor = _mm512_set1_ps(1.0f - static_cast<float>(seed & 7u) * 1e-7f);
     const __m512 one = _mm512_set1_ps(1.0f);
     __m512 sums[12];
+    std::uint32_t start = seed;  // equal sums would be computed once
+    LOADER_UNROLL_SUMS
     for (__m512& sum : sums)
-        sum = one;
+        sum = _mm512_set1_ps(static_cast<float>(start++));
     for (std::uint64_t i = 0; i < rounds; ++i) {
+        LOADER_UNROLL_SUMS
         for (__m512& sum : sums)
             sum = _mm512_fmadd_ps(sum, factor, one);
     }
