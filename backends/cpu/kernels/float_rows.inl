@@ -25,45 +25,28 @@ struct SourceBF16 {
     static Floats readPart(const void* p, std::size_t count) { return loadBfloatPart(p, count); }
 };
 
-/// Asks for the beginning of each page that is as far ahead of this row as a page is long. The processor
-/// follows a stream by itself, but only to the end of a page: what is missing is the next page's address and
-/// first lines (docs/adr/0013-few-token-kernels.md). Only a hint: the address may lie beyond the mapping.
-inline void openPagesAhead(const std::byte* row, std::size_t bytes) {
-#if defined(__GNUC__)
-    constexpr std::uintptr_t kPage = 4096;
-    const std::uintptr_t ahead = reinterpret_cast<std::uintptr_t>(row) + kPage;
-    for (std::uintptr_t page = (ahead + kPage - 1) / kPage * kPage; page < ahead + bytes; page += kPage) {
-        __builtin_prefetch(reinterpret_cast<const void*>(page));
-        __builtin_prefetch(reinterpret_cast<const void*>(page + 64));
-    }
-#else
-    (void)row;
-    (void)bytes;
-#endif
-}
-
-inline void emit(const RowsJob& job, std::size_t row, std::size_t token, float value) {
-    float& out = job.out[token * job.outStride + row];
-    out = job.accumulate ? out + value : value;
-}
-
-/// One row times `tokens` tokens; several sums per token hide the latency of the additions.
+/// Several sums per token hide the latency of the additions.
 template <class Source, std::size_t tokens>
-inline void multiplyFloatRow(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
-                             std::size_t firstToken) {
-    constexpr std::size_t kSums = tokens == 1 ? 4 : tokens == 2 ? 2 : 1;
-    const std::size_t columns = job.weights.columns;
+struct FloatRow {
+    static constexpr std::size_t kStreams = 4;
+    static constexpr std::size_t kSums = tokens == 1 ? 2 : tokens == 2 ? 2 : 1;
+    static constexpr std::size_t kStep = kSums * kLanes;
     const float* x[tokens];
+    std::size_t columns;
     Floats sums[tokens][kSums];
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-        x[t] = job.activation.floats(firstToken + t);
+
+    inline void open(const RowsJob& job, std::size_t firstToken) {
+        columns = job.weights.columns;
         LOADER_UNROLL
-        for (std::size_t u = 0; u < kSums; ++u)
-            sums[t][u] = zero();
+        for (std::size_t t = 0; t < tokens; ++t) {
+            x[t] = job.activation.floats(firstToken + t);
+            LOADER_UNROLL
+            for (std::size_t u = 0; u < kSums; ++u)
+                sums[t][u] = zero();
+        }
     }
-    std::size_t i = 0;
-    for (; i + kSums * kLanes <= columns; i += kSums * kLanes) {
+
+    inline void step(const std::byte* row, std::size_t i) {
         LOADER_UNROLL
         for (std::size_t u = 0; u < kSums; ++u) {
             const std::size_t k = i + u * kLanes;
@@ -73,44 +56,44 @@ inline void multiplyFloatRow(const RowsJob& job, const std::byte* row, std::size
                 sums[t][u] = multiplyAdd(w, load(x[t] + k), sums[t][u]);
         }
     }
-    for (; i < columns; i += kLanes) {
-        const std::size_t rest = columns - i < kLanes ? columns - i : kLanes;
-        const Floats w = Source::readPart(row + i * Source::kBytes, rest);
-        LOADER_UNROLL
-        for (std::size_t t = 0; t < tokens; ++t) {
-            sums[t][0] = multiplyAdd(w, loadPart(x[t] + i, rest), sums[t][0]);
+
+    inline void rest(const std::byte* row, std::size_t i) {
+        for (; i < columns; i += kLanes) {
+            const std::size_t count = columns - i < kLanes ? columns - i : kLanes;
+            const Floats w = Source::readPart(row + i * Source::kBytes, count);
+            LOADER_UNROLL
+            for (std::size_t t = 0; t < tokens; ++t)
+                sums[t][0] = multiplyAdd(w, loadPart(x[t] + i, count), sums[t][0]);
         }
     }
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
+
+    inline float total(std::size_t t) const {
         Floats total = sums[t][0];
         LOADER_UNROLL
         for (std::size_t u = 1; u < kSums; ++u)
             total = add(total, sums[t][u]);
-        emit(job, rowIndex, firstToken + t, sumOf(total));
+        return sumOf(total);
     }
-}
+};
 
 template <class Source>
-inline void multiplyFloatRowAllTokens(const RowsJob& job, const std::byte* row, std::size_t rowIndex) {
-    std::size_t t = 0;
-    for (; t + 4 <= job.tokens; t += 4)
-        multiplyFloatRow<Source, 4>(job, row, rowIndex, t);
-    switch (job.tokens - t) {
-        case 3: return multiplyFloatRow<Source, 3>(job, row, rowIndex, t);
-        case 2: return multiplyFloatRow<Source, 2>(job, row, rowIndex, t);
-        case 1: return multiplyFloatRow<Source, 1>(job, row, rowIndex, t);
-        default: return;
-    }
-}
+struct FloatRowOf {
+    template <std::size_t tokens>
+    using State = FloatRow<Source, tokens>;
+};
 
 template <class Source>
 void floatRows(const RowsJob& job) {
-    for (std::size_t r = job.rowBegin; r < job.rowEnd; ++r) {
-        const std::byte* row = job.weights.data + r * job.weights.rowBytes;
-        openPagesAhead(row, job.weights.rowBytes);
-        multiplyFloatRowAllTokens<Source>(job, row, r);
-    }
+    streamRows<FloatRowOf<Source>::template State>(job);
+}
+
+/// A row that was converted to floats in scratch, times all tokens.
+inline void multiplyConvertedRow(const RowsJob& job, const float* row, std::size_t rowIndex) {
+    RowsJob converted = job;
+    converted.weights.type = quant::TensorType::F32;
+    converted.weights.data = reinterpret_cast<const std::byte*>(row);
+    converted.weights.rowBytes = 0;
+    multiplyRow<FloatRowOf<SourceF32>::State>(converted, rowIndex);
 }
 
 /// Any type that core/engine/quant can decode.
@@ -119,6 +102,6 @@ void genericRows(const RowsJob& job) {
     for (std::size_t r = job.rowBegin; r < job.rowEnd; ++r) {
         const std::byte* in = job.weights.data + r * job.weights.rowBytes;
         quant::dequantizeRow(job.weights.type, in, row, job.weights.columns);
-        multiplyFloatRowAllTokens<SourceF32>(job, reinterpret_cast<const std::byte*>(row), r);
+        multiplyConvertedRow(job, row, r);
     }
 }

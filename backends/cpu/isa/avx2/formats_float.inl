@@ -90,7 +90,7 @@ void convertedRows(const RowsJob& job) {
     for (std::size_t r = job.rowBegin; r < job.rowEnd; ++r) {
         const std::byte* in = job.weights.data + r * job.weights.rowBytes;
         convertBlocks<Block>(in, row, job.weights.columns);
-        multiplyFloatRowAllTokens<SourceF32>(job, reinterpret_cast<const std::byte*>(row), r);
+        multiplyConvertedRow(job, row, r);
     }
 }
 

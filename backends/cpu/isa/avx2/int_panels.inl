@@ -43,20 +43,20 @@ void intPanels(const RowsJob& job) {
 /// Kernels of a 32-block format for activations of two terms.
 template <class Format>
 struct ExactSlot32 {
-    static constexpr RowsKernel kExactRows = intRows<TwoTerms<Format>, RowOfTerms>;
+    static constexpr RowsKernel kExactRows = intRows<RowOfTerms<TwoTerms<Format>>>;
     static constexpr RowsKernel kExactPanels = intPanels<Family32<TwoTerms<Format>>>;
 };
 
 template <class Format>
 struct Slot32 {
     static constexpr ActivationKind kActivation = ActivationKind::Q8Block32;
-    static constexpr RowsKernel kRows = intRows<Format, RowOf32>;
+    static constexpr RowsKernel kRows = intRows<RowOf32<Format>>;
     static constexpr RowsKernel kPanels = intPanels<Family32<Format>>;
 };
 
 template <class Format>
 struct Slot256 {
     static constexpr ActivationKind kActivation = ActivationKind::Q8Block256;
-    static constexpr RowsKernel kRows = intRows<Format, RowOf256>;
+    static constexpr RowsKernel kRows = intRows<RowOf256<Format>>;
     static constexpr RowsKernel kPanels = intPanels<Family256<Format>>;
 };

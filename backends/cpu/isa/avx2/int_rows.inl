@@ -45,6 +45,33 @@ struct Row32 {
     TokenParts parts[tokens];
     __m256 sums[tokens][kSums];
     float minima[tokens];
+    std::size_t blocks;
+
+    inline void open(std::size_t columns) {
+        blocks = columns / 32;
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t) {
+            minima[t] = 0.0f;
+            LOADER_UNROLL
+            for (std::size_t u = 0; u < kSums; ++u)
+                sums[t][u] = _mm256_setzero_ps();
+        }
+    }
+
+    /// The blocks from value `i` on, one by one.
+    inline void rest(const std::byte* row, std::size_t i) {
+        for (std::size_t b = i / 32; b < blocks; ++b)
+            block(row + b * Format::kBytes, b, 0);
+    }
+
+    /// Without `minima`.
+    inline __m256 total(std::size_t t) const {
+        __m256 total = sums[t][0];
+        LOADER_UNROLL
+        for (std::size_t u = 1; u < kSums; ++u)
+            total = _mm256_add_ps(total, sums[t][u]);
+        return total;
+    }
 
     inline void block(const std::byte* data, std::size_t index, std::size_t slot) {
         const __m256i values = Format::values(data);
@@ -111,23 +138,24 @@ inline float sumEight(__m256 x) {
 
 /// Eight blocks in one step, so that scales and minima are read and multiplied as one register.
 template <class Format, std::size_t tokens>
-inline void multiplyRow32(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
-                          std::size_t firstToken) {
-    constexpr std::size_t kSums = tokens == 1 ? 2 : 1;
+struct OctRow {
+    static constexpr std::size_t kStreams = 4;
+    static constexpr std::size_t kStep = 256;
+    static constexpr std::size_t kSums = tokens == 1 ? 2 : 1;
     Row32<Format, tokens, kSums> state;
     __m256 minima[tokens];
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-        state.parts[t] = tokenParts(job.activation, firstToken + t);
-        state.minima[t] = 0.0f;
-        minima[t] = _mm256_setzero_ps();
+
+    inline void open(const RowsJob& job, std::size_t firstToken) {
+        state.open(job.weights.columns);
         LOADER_UNROLL
-        for (std::size_t u = 0; u < kSums; ++u)
-            state.sums[t][u] = _mm256_setzero_ps();
+        for (std::size_t t = 0; t < tokens; ++t) {
+            state.parts[t] = tokenParts(job.activation, firstToken + t);
+            minima[t] = _mm256_setzero_ps();
+        }
     }
-    const std::size_t blocks = job.weights.columns / 32;
-    std::size_t b = 0;
-    for (; b + 8 <= blocks; b += 8) {
+
+    inline void step(const std::byte* row, std::size_t i) {
+        const std::size_t b = i / 32;
         const std::byte* data = row + b * Format::kBytes;
         const __m256 scales = OctScales<Format>::read(data);
         alignas(32) float factors[tokens][8];
@@ -161,30 +189,30 @@ inline void multiplyRow32(const RowsJob& job, const std::byte* row, std::size_t 
                 minima[t] = _mm256_fmadd_ps(off, _mm256_loadu_ps(state.parts[t].sums + b), minima[t]);
         }
     }
-    for (; b < blocks; ++b)
-        state.block(row + b * Format::kBytes, b, 0);
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-        __m256 total = _mm256_add_ps(state.sums[t][0], minima[t]);
-        LOADER_UNROLL
-        for (std::size_t u = 1; u < kSums; ++u)
-            total = _mm256_add_ps(total, state.sums[t][u]);
-        emit(job, rowIndex, firstToken + t, sumEight(total) + state.minima[t]);
+
+    inline void rest(const std::byte* row, std::size_t i) { state.rest(row, i); }
+    inline float total(std::size_t t) const {
+        return sumEight(_mm256_add_ps(state.total(t), minima[t])) + state.minima[t];
     }
-}
+};
 
 template <class Format, std::size_t tokens>
-inline void multiplyRow256(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
-                           std::size_t firstToken) {
+struct Row256 {
+    static constexpr std::size_t kStreams = 4;
+    static constexpr std::size_t kStep = 256;
     TokenParts parts[tokens];
     __m256 sums[tokens];
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-        parts[t] = tokenParts(job.activation, firstToken + t);
-        sums[t] = _mm256_setzero_ps();
+
+    inline void open(const RowsJob& job, std::size_t firstToken) {
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t) {
+            parts[t] = tokenParts(job.activation, firstToken + t);
+            sums[t] = _mm256_setzero_ps();
+        }
     }
-    const std::size_t blocks = job.weights.columns / 256;
-    for (std::size_t b = 0; b < blocks; ++b) {
+
+    inline void step(const std::byte* row, std::size_t i) {
+        const std::size_t b = i / 256;
         const std::byte* data = row + b * Format::kBytes;
         const Head head = Format::head(data);
         __m256i integers[tokens];
@@ -199,7 +227,7 @@ inline void multiplyRow256(const RowsJob& job, const std::byte* row, std::size_t
             const __m256i scales = _mm256_shuffle_epi8(head.scales, _mm256_set1_epi16(pattern));
             LOADER_UNROLL
             for (std::size_t t = 0; t < tokens; ++t) {
-                const __m256i x = load256(parts[t].values + b * 256 + static_cast<std::size_t>(group) * 32);
+                const __m256i x = load256(parts[t].values + i + static_cast<std::size_t>(group) * 32);
                 const __m256i pairs =
                     _mm256_maddubs_epi16(magnitudes, Format::kSigned ? _mm256_sign_epi8(x, values) : x);
                 integers[t] = addPairs(integers[t], pairs, scales);
@@ -218,43 +246,27 @@ inline void multiplyRow256(const RowsJob& job, const std::byte* row, std::size_t
             }
         }
     }
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-        emit(job, rowIndex, firstToken + t, sumEight(sums[t]));
-    }
-}
 
-template <class Format, std::size_t tokens>
+    inline void rest(const std::byte*, std::size_t) {}
+    inline float total(std::size_t t) const { return sumEight(sums[t]); }
+};
+
+/// The State of a format for streamRows(). A tier may have a better one for a type: it specialises this.
+template <class Format>
 struct RowOf32 {
-    static constexpr auto kMultiply = multiplyRow32<Format, tokens>;
+    template <std::size_t tokens>
+    using State = OctRow<Format, tokens>;
 };
-/// The tier may have a better kernel for a type: it specialises this.
-template <class Format, std::size_t tokens>
+template <class Format>
 struct RowOf256 {
-    static constexpr auto kMultiply = multiplyRow256<Format, tokens>;
+    template <std::size_t tokens>
+    using State = Row256<Format, tokens>;
 };
-
-template <class Format, template <class, std::size_t> class Row>
-inline void rowsOfTokens(const RowsJob& job) {
-    for (std::size_t r = job.rowBegin; r < job.rowEnd; ++r) {
-        const std::byte* row = job.weights.data + r * job.weights.rowBytes;
-        openPagesAhead(row, job.weights.rowBytes);
-        std::size_t t = 0;
-        for (; t + 4 <= job.tokens; t += 4)
-            Row<Format, 4>::kMultiply(job, row, r, t);
-        switch (job.tokens - t) {
-            case 3: Row<Format, 3>::kMultiply(job, row, r, t); break;
-            case 2: Row<Format, 2>::kMultiply(job, row, r, t); break;
-            case 1: Row<Format, 1>::kMultiply(job, row, r, t); break;
-            default: break;
-        }
-    }
-}
 
 /// A kernel that wants its activations in another order names it: they are rearranged once for all rows.
-template <class Format, template <class, std::size_t> class Row>
+template <class Row>
 void intRows(const RowsJob& job) {
-    if constexpr (requires { typename Row<Format, 1>::Order; }) {
+    if constexpr (requires { typename Row::Order; }) {
         const std::size_t columns = job.weights.columns;
         const std::size_t step = roundUp(columns, 64);
         const std::size_t atOnce = job.scratch.bytes / step;
@@ -266,11 +278,11 @@ void intRows(const RowsJob& job) {
             auto* out = reinterpret_cast<std::int8_t*>(job.scratch.data);
             for (std::size_t t = 0; t < part.tokens; ++t) {
                 const std::int8_t* in = tokenParts(part.activation, t).values;
-                Row<Format, 1>::Order::arrange(in, columns, out + t * step);
+                Row::Order::arrange(in, columns, out + t * step);
             }
-            rowsOfTokens<Format, Row>(part);
+            streamRows<Row::template State>(part);
         }
     } else {
-        rowsOfTokens<Format, Row>(job);
+        streamRows<Row::template State>(job);
     }
 }

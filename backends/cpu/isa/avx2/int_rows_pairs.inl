@@ -22,21 +22,29 @@ struct PairOrder {
 
 template <class Format, std::size_t tokens>
 struct NibblePairs {
+    static constexpr std::size_t kStreams = 4;
+    static constexpr std::size_t kStep = 256;
     static constexpr std::size_t kHead = Format::kBytes - 16;
     Row32<Format, tokens, 2> state;
     __m256 minima[tokens];
 
-    void open(const RowsJob& job, std::size_t firstToken) {
+    inline void open(const RowsJob& job, std::size_t firstToken) {
+        state.open(job.weights.columns);
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
             state.parts[t] = arrangedParts(job, firstToken + t);
-            state.sums[t][0] = state.sums[t][1] = minima[t] = _mm256_setzero_ps();
-            state.minima[t] = 0.0f;
+            minima[t] = _mm256_setzero_ps();
         }
     }
 
-    /// Blocks b to b + 7.
-    inline void eight(const std::byte* data, std::size_t b) {
+    inline void rest(const std::byte* row, std::size_t i) { state.rest(row, i); }
+    inline float total(std::size_t t) const {
+        return sumEight(_mm256_add_ps(state.total(t), minima[t])) + state.minima[t];
+    }
+
+    inline void step(const std::byte* row, std::size_t i) {
+        const std::size_t b = i / 32;
+        const std::byte* data = row + b * Format::kBytes;
         const __m256 scales = OctScales<Format>::read(data);
         __m256 off;
         if constexpr (Format::kMinimum) {
@@ -80,38 +88,18 @@ struct NibblePairs {
     }
 };
 
-template <class Format, std::size_t tokens>
-inline void multiplyNibbleRow(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
-                              std::size_t firstToken) {
-    NibblePairs<Format, tokens> pairs;
-    pairs.open(job, firstToken);
-    const std::size_t blocks = job.weights.columns / 32;
-    std::size_t b = 0;
-    for (; b + 8 <= blocks; b += 8) {
-        const std::byte* data = row + b * Format::kBytes;
-        pairs.eight(data, b);
-    }
-    auto& state = pairs.state;
-    for (; b < blocks; ++b)
-        state.block(row + b * Format::kBytes, b, 0);
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-        const __m256 sum = _mm256_add_ps(state.sums[t][0], state.sums[t][1]);
-        emit(job, rowIndex, firstToken + t, sumEight(_mm256_add_ps(sum, pairs.minima[t])) + state.minima[t]);
-    }
-}
-
-template <class Format, std::size_t tokens>
+template <class Format>
 struct RowOfNibbles {
     using Order = PairOrder;
-    static constexpr auto kMultiply = multiplyNibbleRow<Format, tokens>;
+    template <std::size_t tokens>
+    using State = NibblePairs<Format, tokens>;
 };
 
-template <std::size_t tokens>
-struct RowOf32<FormatQ4_0, tokens> : RowOfNibbles<FormatQ4_0, tokens> {};
-template <std::size_t tokens>
-struct RowOf32<FormatQ4_1, tokens> : RowOfNibbles<FormatQ4_1, tokens> {};
-template <std::size_t tokens>
-struct RowOf32<FormatQ5_0, tokens> : RowOfNibbles<FormatQ5_0, tokens> {};
-template <std::size_t tokens>
-struct RowOf32<FormatQ5_1, tokens> : RowOfNibbles<FormatQ5_1, tokens> {};
+template <>
+struct RowOf32<FormatQ4_0> : RowOfNibbles<FormatQ4_0> {};
+template <>
+struct RowOf32<FormatQ4_1> : RowOfNibbles<FormatQ4_1> {};
+template <>
+struct RowOf32<FormatQ5_0> : RowOfNibbles<FormatQ5_0> {};
+template <>
+struct RowOf32<FormatQ5_1> : RowOfNibbles<FormatQ5_1> {};

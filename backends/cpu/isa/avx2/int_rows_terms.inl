@@ -26,10 +26,21 @@ struct TwoTerms : Format {
 
 template <class Format, std::size_t tokens>
 struct RowTerms {
+    static constexpr std::size_t kStreams = 4;
+    static constexpr std::size_t kStep = 64;
     TokenParts parts[tokens];
     __m256 sums[tokens];
 
-    inline void block(const std::byte* data, std::size_t index) {
+    inline void open(const RowsJob& job, std::size_t firstToken) {
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t) {
+            parts[t] = tokenParts(job.activation, firstToken + t);
+            sums[t] = _mm256_setzero_ps();
+        }
+    }
+
+    inline void block(const std::byte* row, std::size_t index) {
+        const std::byte* data = row + index * Format::kBytes;
         const __m256i values = Format::values(data);
         const __m256i sizes = _mm256_abs_epi8(values);
         const float scale = Format::scale(data);
@@ -44,31 +55,17 @@ struct RowTerms {
             sums[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(both), factor, sums[t]);
         }
     }
+
+    inline void step(const std::byte* row, std::size_t i) {
+        block(row, i / 32);
+        block(row, i / 32 + 1);
+    }
+    inline void rest(const std::byte* row, std::size_t i) { block(row, i / 32); }
+    inline float total(std::size_t t) const { return sumOfEight(sums[t]); }
 };
 
-template <class Format, std::size_t tokens>
-inline void multiplyRowTerms(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
-                             std::size_t firstToken) {
-    RowTerms<Format, tokens> state;
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-        state.parts[t] = tokenParts(job.activation, firstToken + t);
-        state.sums[t] = _mm256_setzero_ps();
-    }
-    const std::size_t blocks = job.weights.columns / 32;
-    std::size_t b = 0;
-    for (; b + 2 <= blocks; b += 2) {
-        const std::byte* data = row + b * Format::kBytes;
-        state.block(data, b);
-        state.block(data + Format::kBytes, b + 1);
-    }
-    if (b < blocks) state.block(row + b * Format::kBytes, b);
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t)
-        emit(job, rowIndex, firstToken + t, sumOfEight(state.sums[t]));
-}
-
-template <class Format, std::size_t tokens>
+template <class Format>
 struct RowOfTerms {
-    static constexpr auto kMultiply = multiplyRowTerms<Format, tokens>;
+    template <std::size_t tokens>
+    using State = RowTerms<Format, tokens>;
 };

@@ -15,7 +15,7 @@ template <>
 struct Slot<quant::TensorType::Q8_0> {
     // The weights err by a 1/254 of a block's largest value: activations of 8 bits would err as much again.
     static constexpr ActivationKind kActivation = ActivationKind::Q8Pair32;
-    static constexpr RowsKernel kRows = intRows<FormatQ8_0, RowOfTerms>;
+    static constexpr RowsKernel kRows = intRows<RowOfTerms<FormatQ8_0>>;
     static constexpr RowsKernel kPanels = intPanels<Family32<FormatQ8_0>>;
 };
 template <>

@@ -228,10 +228,22 @@ inline __m512i scalePlaces() {
 
 template <class Format, std::size_t tokens>
 struct WideRow {
+    static_assert(Format::kMaximum * 127 * 4 <= 32767, "four products fit 16 bits");
+    static constexpr std::size_t kStreams = 4;
+    static constexpr std::size_t kStep = 1024;
     TokenParts parts[tokens];
     __m512 sums[tokens];
+    std::size_t count;
 
-    void open(const RowsJob& job, std::size_t firstToken) {
+    inline void step(const std::byte* row, std::size_t i) { blocks<4>(row, i / 256); }
+    inline void rest(const std::byte* row, std::size_t i) {
+        for (std::size_t b = i / 256; b < count; ++b)
+            blocks<1>(row, b);
+    }
+    inline float total(std::size_t t) const { return sumLanes(sums[t]); }
+
+    inline void open(const RowsJob& job, std::size_t firstToken) {
+        count = job.weights.columns / 256;
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
             parts[t] = tokenParts(job.activation, firstToken + t);
@@ -259,7 +271,8 @@ struct WideRow {
     }
 
     template <std::size_t count>
-    inline void blocks(const std::byte* data, std::size_t b) {
+    inline void blocks(const std::byte* row, std::size_t b) {
+        const std::byte* data = row + b * Format::kBytes;
         using Reader = HeadReader<Format>;
         const WideHeads heads = Reader::template read<count>(data);
         __m256 factors[tokens];
@@ -311,24 +324,8 @@ struct WideRow {
     }
 };
 
-template <class Format, std::size_t tokens>
-inline void multiplyRowBlocks(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
-                              std::size_t firstToken) {
-    static_assert(Format::kMaximum * 127 * 4 <= 32767, "four products fit 16 bits");
-    WideRow<Format, tokens> state;
-    state.open(job, firstToken);
-    const std::size_t blocks = job.weights.columns / 256;
-    std::size_t b = 0;
-    for (; b + 4 <= blocks; b += 4)
-        state.template blocks<4>(row + b * Format::kBytes, b);
-    for (; b < blocks; ++b)
-        state.template blocks<1>(row + b * Format::kBytes, b);
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t)
-        emit(job, rowIndex, firstToken + t, sumLanes(state.sums[t]));
-}
-
-template <class Format, std::size_t tokens>
+template <class Format>
 struct RowOfBlocks {
-    static constexpr auto kMultiply = multiplyRowBlocks<Format, tokens>;
+    template <std::size_t tokens>
+    using State = WideRow<Format, tokens>;
 };

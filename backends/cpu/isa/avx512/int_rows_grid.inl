@@ -206,31 +206,31 @@ struct WideReader<FormatIQ1_M> {
     }
 };
 
-template <std::size_t tokens>
-struct RowOf256<FormatQ2_K, tokens> : RowOfBlocks<FormatQ2_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatQ3_K, tokens> : RowOfBlocks<FormatQ3_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatQ4_K, tokens> : RowOfBlocks<FormatQ4_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatQ5_K, tokens> : RowOfBlocks<FormatQ5_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatQ6_K, tokens> : RowOfBlocks<FormatQ6_K, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ2_XXS, tokens> : RowOfBlocks<FormatIQ2_XXS, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ2_XS, tokens> : RowOfBlocks<FormatIQ2_XS, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ2_S, tokens> : RowOfBlocks<FormatIQ2_S, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ3_XXS, tokens> : RowOfBlocks<FormatIQ3_XXS, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ3_S, tokens> : RowOfBlocks<FormatIQ3_S, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ1_S, tokens> : RowOfBlocks<FormatIQ1_S, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ1_M, tokens> : RowOfBlocks<FormatIQ1_M, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatTQ2_0, tokens> : RowOfBlocks<FormatTQ2_0, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatTQ1_0, tokens> : RowOfBlocks<FormatTQ1_0, tokens> {};
+template <>
+struct RowOf256<FormatQ2_K> : RowOfBlocks<FormatQ2_K> {};
+template <>
+struct RowOf256<FormatQ3_K> : RowOfBlocks<FormatQ3_K> {};
+template <>
+struct RowOf256<FormatQ4_K> : RowOfBlocks<FormatQ4_K> {};
+template <>
+struct RowOf256<FormatQ5_K> : RowOfBlocks<FormatQ5_K> {};
+template <>
+struct RowOf256<FormatQ6_K> : RowOfBlocks<FormatQ6_K> {};
+template <>
+struct RowOf256<FormatIQ2_XXS> : RowOfBlocks<FormatIQ2_XXS> {};
+template <>
+struct RowOf256<FormatIQ2_XS> : RowOfBlocks<FormatIQ2_XS> {};
+template <>
+struct RowOf256<FormatIQ2_S> : RowOfBlocks<FormatIQ2_S> {};
+template <>
+struct RowOf256<FormatIQ3_XXS> : RowOfBlocks<FormatIQ3_XXS> {};
+template <>
+struct RowOf256<FormatIQ3_S> : RowOfBlocks<FormatIQ3_S> {};
+template <>
+struct RowOf256<FormatIQ1_S> : RowOfBlocks<FormatIQ1_S> {};
+template <>
+struct RowOf256<FormatIQ1_M> : RowOfBlocks<FormatIQ1_M> {};
+template <>
+struct RowOf256<FormatTQ2_0> : RowOfBlocks<FormatTQ2_0> {};
+template <>
+struct RowOf256<FormatTQ1_0> : RowOfBlocks<FormatTQ1_0> {};

@@ -106,23 +106,26 @@ inline __m512i spreadPlaces(int first) {
 }
 
 template <class Reader, std::size_t tokens>
-inline void multiplyRowQuads(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
-                             std::size_t firstToken) {
+struct QuadRow {
     using Single = typename Reader::Single;
-    Row32<Single, tokens, 1> rest;
+    static constexpr std::size_t kStreams = 4;
+    static constexpr std::size_t kStep = 256;
+    Row32<Single, tokens, 1> state;
     __m512 sums[tokens];
     __m256 minima[tokens];
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-        rest.parts[t] = arrangedParts(job, firstToken + t);
-        rest.sums[t][0] = _mm256_setzero_ps();
-        rest.minima[t] = 0.0f;
-        sums[t] = _mm512_setzero_ps();
-        minima[t] = _mm256_setzero_ps();
+
+    inline void open(const RowsJob& job, std::size_t firstToken) {
+        state.open(job.weights.columns);
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t) {
+            state.parts[t] = arrangedParts(job, firstToken + t);
+            sums[t] = _mm512_setzero_ps();
+            minima[t] = _mm256_setzero_ps();
+        }
     }
-    const std::size_t blocks = job.weights.columns / 32;
-    std::size_t b = 0;
-    for (; b + 8 <= blocks; b += 8) {
+
+    inline void step(const std::byte* row, std::size_t i) {
+        const std::size_t b = i / 32;
         const std::byte* data = row + b * Single::kBytes;
         const Quad quads[2] = {Reader::values(data), Reader::values(data + 4 * Single::kBytes)};
         const __m256 scales = OctScales<Single>::read(data);
@@ -134,44 +137,48 @@ inline void multiplyRowQuads(const RowsJob& job, const std::byte* row, std::size
         }
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
-            const TokenParts& parts = rest.parts[t];
+            const TokenParts& parts = state.parts[t];
             const __m256 factors = _mm256_mul_ps(scales, _mm256_loadu_ps(parts.scales + b));
             LOADER_UNROLL
-            for (std::size_t i = 0; i < 2; ++i) {
-                const __m512i integer = dotQuad(quads[i], parts.values + b * 32 + i * 128);
-                const __m512 lanes = _mm512_permutexvar_ps(spreadPlaces(static_cast<int>(4 * i)),
+            for (std::size_t half = 0; half < 2; ++half) {
+                const __m512i integer = dotQuad(quads[half], parts.values + i + half * 128);
+                const __m512 lanes = _mm512_permutexvar_ps(spreadPlaces(static_cast<int>(4 * half)),
                                                            _mm512_castps256_ps512(factors));
                 sums[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(integer), lanes, sums[t]);
             }
             minima[t] = _mm256_fmadd_ps(offsets, _mm256_loadu_ps(parts.sums + b), minima[t]);
         }
     }
-    for (; b < blocks; ++b)
-        rest.block(row + b * Single::kBytes, b, 0);
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-        const __m512 total = _mm512_add_ps(sums[t], _mm512_zextps256_ps512(rest.sums[t][0]));
-        emit(job, rowIndex, firstToken + t,
-             sumLanes(_mm512_add_ps(total, _mm512_zextps256_ps512(minima[t]))) + rest.minima[t]);
+
+    inline void rest(const std::byte* row, std::size_t i) { state.rest(row, i); }
+    inline float total(std::size_t t) const {
+        const __m256 narrow = _mm256_add_ps(state.total(t), minima[t]);
+        return sumLanes(_mm512_add_ps(sums[t], _mm512_zextps256_ps512(narrow))) + state.minima[t];
     }
-}
+};
 
 /// IQ4_XS: two groups of four sub-blocks, whose scales become floats at once.
 template <std::size_t tokens>
-inline void multiplyRowIq4Xs(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
-                             std::size_t firstToken) {
+struct QuadRowIq4Xs {
     using Format = FormatIQ4_XS;
-    constexpr int kOffset = 128;
+    static constexpr std::size_t kStreams = 4;
+    static constexpr std::size_t kStep = 256;
+    static constexpr int kOffset = 128;
     TokenParts parts[tokens];
     __m512 sums[tokens];
     __m256 offsets[tokens];
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-        parts[t] = arrangedParts(job, firstToken + t);
-        sums[t] = _mm512_setzero_ps();
-        offsets[t] = _mm256_setzero_ps();
+
+    inline void open(const RowsJob& job, std::size_t firstToken) {
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t) {
+            parts[t] = arrangedParts(job, firstToken + t);
+            sums[t] = _mm512_setzero_ps();
+            offsets[t] = _mm256_setzero_ps();
+        }
     }
-    for (std::size_t b = 0; b < job.weights.columns / 256; ++b) {
+
+    inline void step(const std::byte* row, std::size_t column) {
+        const std::size_t b = column / 256;
         const std::byte* data = row + b * Format::kBytes;
         const Head head = Format::head(data);
         const __m256i words = _mm256_cvtepi16_epi32(_mm256_castsi256_si128(head.scales));
@@ -190,7 +197,7 @@ inline void multiplyRowIq4Xs(const RowsJob& job, const std::byte* row, std::size
         }
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
-            const std::int8_t* x = parts[t].values + b * 256;
+            const std::int8_t* x = parts[t].values + column;
             const float factor = parts[t].scales[b];
             __m512 products = _mm512_mul_ps(_mm512_cvtepi32_ps(dotQuad(quads[0], x)), lanes[0]);
             products = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dotQuad(quads[1], x + 128)), lanes[1], products);
@@ -199,32 +206,34 @@ inline void multiplyRowIq4Xs(const RowsJob& job, const std::byte* row, std::size
             offsets[t] = _mm256_fmadd_ps(_mm256_mul_ps(off, scales), _mm256_set1_ps(factor), offsets[t]);
         }
     }
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-        emit(job, rowIndex, firstToken + t,
-             sumLanes(_mm512_add_ps(sums[t], _mm512_zextps256_ps512(offsets[t]))));
-    }
-}
 
-template <class Reader, std::size_t tokens>
+    inline void rest(const std::byte*, std::size_t) {}
+    inline float total(std::size_t t) const {
+        return sumLanes(_mm512_add_ps(sums[t], _mm512_zextps256_ps512(offsets[t])));
+    }
+};
+
+template <class Reader>
 struct RowOfQuads {
     using Order = QuadOrder;
-    static constexpr auto kMultiply = multiplyRowQuads<Reader, tokens>;
+    template <std::size_t tokens>
+    using State = QuadRow<Reader, tokens>;
 };
-template <std::size_t tokens>
-struct RowOf32<FormatQ4_0, tokens> : RowOfQuads<QuadQ4_0, tokens> {};
-template <std::size_t tokens>
-struct RowOf32<FormatQ4_1, tokens> : RowOfQuads<QuadQ4_1, tokens> {};
-template <std::size_t tokens>
-struct RowOf32<FormatQ5_0, tokens> : RowOfQuads<QuadQ5_0, tokens> {};
-template <std::size_t tokens>
-struct RowOf32<FormatQ5_1, tokens> : RowOfQuads<QuadQ5_1, tokens> {};
-template <std::size_t tokens>
-struct RowOf32<FormatIQ4_NL, tokens> : RowOfQuads<QuadIQ4_NL, tokens> {};
-template <std::size_t tokens>
-struct RowOf32<FormatMXFP4, tokens> : RowOfQuads<QuadMXFP4, tokens> {};
-template <std::size_t tokens>
-struct RowOf256<FormatIQ4_XS, tokens> {
+template <>
+struct RowOf32<FormatQ4_0> : RowOfQuads<QuadQ4_0> {};
+template <>
+struct RowOf32<FormatQ4_1> : RowOfQuads<QuadQ4_1> {};
+template <>
+struct RowOf32<FormatQ5_0> : RowOfQuads<QuadQ5_0> {};
+template <>
+struct RowOf32<FormatQ5_1> : RowOfQuads<QuadQ5_1> {};
+template <>
+struct RowOf32<FormatIQ4_NL> : RowOfQuads<QuadIQ4_NL> {};
+template <>
+struct RowOf32<FormatMXFP4> : RowOfQuads<QuadMXFP4> {};
+template <>
+struct RowOf256<FormatIQ4_XS> {
     using Order = QuadOrder;
-    static constexpr auto kMultiply = multiplyRowIq4Xs<tokens>;
+    template <std::size_t tokens>
+    using State = QuadRowIq4Xs<tokens>;
 };

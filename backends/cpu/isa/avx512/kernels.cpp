@@ -37,6 +37,7 @@ namespace {
 #include "backends/cpu/isa/avx512/vec.inl"
 #include "backends/cpu/kernels/vector_ops.inl"
 #include "backends/cpu/kernels/quantize.inl"
+#include "backends/cpu/kernels/row_streams.inl"
 #include "backends/cpu/kernels/float_rows.inl"
 #include "backends/cpu/kernels/float_panel.inl"
 #include "backends/cpu/kernels/attention_softmax.inl"

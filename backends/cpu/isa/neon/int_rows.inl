@@ -48,11 +48,39 @@ inline std::int32_t minimumSum(const Head& head, const std::int32_t* offsets) {
 
 template <class Format, std::size_t tokens>
 struct RowSums {
+    static constexpr std::size_t kStreams = 4;
     // Two sums in turn hide the latency of the additions of short blocks.
     static constexpr std::size_t kSums = Format::kValues == 32 ? 2 : 1;
+    static constexpr std::size_t kStep = kSums * Format::kValues;
     TokenParts parts[tokens];
     float32x4_t sums[tokens][kSums];
     float minima[tokens];
+
+    inline void open(const RowsJob& job, std::size_t firstToken) {
+        LOADER_UNROLL
+        for (std::size_t t = 0; t < tokens; ++t) {
+            parts[t] = tokenParts<Format>(job.activation, firstToken + t);
+            minima[t] = 0.0f;
+            LOADER_UNROLL
+            for (std::size_t u = 0; u < kSums; ++u)
+                sums[t][u] = vdupq_n_f32(0.0f);
+        }
+    }
+
+    inline void step(const std::byte* row, std::size_t i) {
+        const std::size_t b = i / Format::kValues;
+        LOADER_UNROLL
+        for (std::size_t u = 0; u < kSums; ++u)
+            block(row + (b + u) * Format::kBytes, b + u, u);
+    }
+    inline void rest(const std::byte* row, std::size_t i) {
+        block(row + i / Format::kValues * Format::kBytes, i / Format::kValues, 0);
+    }
+    inline float total(std::size_t t) const {
+        float32x4_t total = sums[t][0];
+        if constexpr (kSums == 2) total = vaddq_f32(total, sums[t][1]);
+        return sumOf({total}) - minima[t];
+    }
 
     inline void multiplyGroup(const Head& head, const Int8x32& w, std::size_t group, std::size_t column,
                               int32x4_t (&integers)[tokens]) const {
@@ -106,50 +134,13 @@ struct RowSums {
     }
 };
 
-template <class Format, std::size_t tokens>
-inline void multiplyRow(const RowsJob& job, const std::byte* row, std::size_t rowIndex,
-                        std::size_t firstToken) {
-    using Sums = RowSums<Format, tokens>;
-    Sums state;
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-        state.parts[t] = tokenParts<Format>(job.activation, firstToken + t);
-        state.minima[t] = 0.0f;
-        LOADER_UNROLL
-        for (std::size_t u = 0; u < Sums::kSums; ++u)
-            state.sums[t][u] = vdupq_n_f32(0.0f);
-    }
-    const std::size_t blocks = job.weights.columns / Format::kValues;
-    std::size_t b = 0;
-    for (; b + Sums::kSums <= blocks; b += Sums::kSums) {
-        const std::byte* data = row + b * Format::kBytes;
-        LOADER_UNROLL
-        for (std::size_t u = 0; u < Sums::kSums; ++u)
-            state.block(data + u * Format::kBytes, b + u, u);
-    }
-    for (; b < blocks; ++b)
-        state.block(row + b * Format::kBytes, b, 0);
-    LOADER_UNROLL
-    for (std::size_t t = 0; t < tokens; ++t) {
-        float32x4_t total = state.sums[t][0];
-        if constexpr (Sums::kSums == 2) total = vaddq_f32(total, state.sums[t][1]);
-        emit(job, rowIndex, firstToken + t, sumOf({total}) - state.minima[t]);
-    }
-}
+template <class Format>
+struct RowOf {
+    template <std::size_t tokens>
+    using State = RowSums<Format, tokens>;
+};
 
 template <class Format>
 void intRows(const RowsJob& job) {
-    for (std::size_t r = job.rowBegin; r < job.rowEnd; ++r) {
-        const std::byte* row = job.weights.data + r * job.weights.rowBytes;
-        openPagesAhead(row, job.weights.rowBytes);
-        std::size_t t = 0;
-        for (; t + 4 <= job.tokens; t += 4)
-            multiplyRow<Format, 4>(job, row, r, t);
-        switch (job.tokens - t) {
-            case 3: multiplyRow<Format, 3>(job, row, r, t); break;
-            case 2: multiplyRow<Format, 2>(job, row, r, t); break;
-            case 1: multiplyRow<Format, 1>(job, row, r, t); break;
-            default: break;
-        }
-    }
+    streamRows<RowOf<Format>::template State>(job);
 }
