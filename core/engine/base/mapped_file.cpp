@@ -183,6 +183,11 @@ Result<std::unique_ptr<Mapping>> Mapping::map(const FileSource& file) {
     const auto size = static_cast<std::size_t>(file.size());
     void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, static_cast<int>(file.descriptor()), 0);
     if (data == MAP_FAILED) return Error(Errc::F805, {std::strerror(errno)}, file.path());
+#ifdef MADV_HUGEPAGE
+    // What is not in the page cache yet is then read in pages of 2 MiB where the file system has them
+    // (docs/adr/0015-streams-and-huge-pages.md). A wish: what cannot be done stays as it was.
+    ::madvise(data, size, MADV_HUGEPAGE);
+#endif
     return std::unique_ptr<Mapping>(new Mapping(static_cast<const std::byte*>(data), size));
 }
 
@@ -193,8 +198,13 @@ Mapping::~Mapping() {
 void Mapping::willNeed(std::uint64_t offset, std::uint64_t length) const {
     const std::uint64_t page = 4096;
     const std::uint64_t begin = offset / page * page;
-    ::madvise(const_cast<std::byte*>(m_data + begin), static_cast<std::size_t>(length + (offset - begin)),
-              MADV_WILLNEED);
+    void* const data = const_cast<std::byte*>(m_data + begin);
+    const auto bytes = static_cast<std::size_t>(length + (offset - begin));
+#ifdef MADV_POPULATE_READ
+    // Unlike the hint below it reads in large pages, and the threads that compute find the pages mapped.
+    if (::madvise(data, bytes, MADV_POPULATE_READ) == 0) return;
+#endif
+    ::madvise(data, bytes, MADV_WILLNEED);
 }
 
 bool Mapping::lock() const {
