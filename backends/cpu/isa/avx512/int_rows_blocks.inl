@@ -44,21 +44,35 @@ struct WideReader {
     }
 };
 
-/// Low and high halves of 128 bytes.
+/// Of every 128 values the even groups of 32, then the odd: as the halves of 64 packed bytes give them.
+struct ChunkOrder {
+    static void arrange(const std::int8_t* in, std::size_t columns, std::int8_t* out) {
+        for (std::size_t i = 0; i < columns; i += 128) {
+            const __m512i first = _mm512_loadu_si512(in + i);
+            const __m512i last = _mm512_loadu_si512(in + i + 64);
+            _mm512_storeu_si512(out + i, _mm512_shuffle_i64x2(first, last, 0x44));
+            _mm512_storeu_si512(out + i + 64, _mm512_shuffle_i64x2(first, last, 0xEE));
+        }
+    }
+};
+
+/// Low and high halves of 128 bytes, in ChunkOrder.
 inline void readNibbles(const std::byte* quants, WideBlock& out) {
     const __m512i mask = _mm512_set1_epi8(0x0F);
-    const __m512i counts = shiftCounts(0, 4);
     LOADER_UNROLL
-    for (std::size_t pair = 0; pair < 4; ++pair)
-        out.values[pair] = _mm512_and_si512(_mm512_srlv_epi16(twice(quants + pair * 32), counts), mask);
+    for (std::size_t half = 0; half < 2; ++half) {
+        const __m512i packed = _mm512_loadu_si512(quants + half * 64);
+        out.values[2 * half] = _mm512_and_si512(packed, mask);
+        out.values[2 * half + 1] = _mm512_and_si512(_mm512_srli_epi16(packed, 4), mask);
+    }
 }
 
-/// Bits 2 pair and 2 pair + 1 of 32 bytes, as bit `place` of the values of each half.
-template <int place, int pair>
-inline __m512i bitOfPair(__m512i bytes) {
-    constexpr int low = 2 * pair - place, high = low + 1;
-    if constexpr (high <= 0) return _mm512_sllv_epi16(bytes, shiftCounts(-low, -high));
-    return _mm512_srlv_epi16(bytes, shiftCounts(low, high));
+/// Bits `low` and `high` of 32 bytes, as bit `place` of the values of the two halves.
+template <int place, int low, int high = low + 1>
+inline __m512i bitsOf(__m512i bytes) {
+    static_assert(high <= place || low >= place);
+    if constexpr (high <= place) return _mm512_sllv_epi16(bytes, shiftCounts(place - low, place - high));
+    return _mm512_srlv_epi16(bytes, shiftCounts(low - place, high - place));
 }
 
 template <>
@@ -73,10 +87,10 @@ struct WideReader<FormatQ5_K> {
     static void read(const std::byte* block, WideBlock& out) {
         readNibbles(block + 48, out);
         const __m512i bits = twice(block + 16);
-        out.values[0] = withBits(out.values[0], bitOfPair<4, 0>(bits), 16);
-        out.values[1] = withBits(out.values[1], bitOfPair<4, 1>(bits), 16);
-        out.values[2] = withBits(out.values[2], bitOfPair<4, 2>(bits), 16);
-        out.values[3] = withBits(out.values[3], bitOfPair<4, 3>(bits), 16);
+        out.values[0] = withBits(out.values[0], bitsOf<4, 0, 2>(bits), 16);
+        out.values[1] = withBits(out.values[1], bitsOf<4, 1, 3>(bits), 16);
+        out.values[2] = withBits(out.values[2], bitsOf<4, 4, 6>(bits), 16);
+        out.values[3] = withBits(out.values[3], bitsOf<4, 5, 7>(bits), 16);
     }
 };
 
@@ -126,16 +140,17 @@ struct WideReader<FormatQ3_K> {
     static void read(const std::byte* block, WideBlock& out) {
         readBitPairs(block + 32, out);
         const __m512i bits = twice(block);
-        out.values[0] = withBits(out.values[0], bitOfPair<2, 0>(bits), 4);
-        out.values[1] = withBits(out.values[1], bitOfPair<2, 1>(bits), 4);
-        out.values[2] = withBits(out.values[2], bitOfPair<2, 2>(bits), 4);
-        out.values[3] = withBits(out.values[3], bitOfPair<2, 3>(bits), 4);
+        out.values[0] = withBits(out.values[0], bitsOf<2, 0>(bits), 4);
+        out.values[1] = withBits(out.values[1], bitsOf<2, 2>(bits), 4);
+        out.values[2] = withBits(out.values[2], bitsOf<2, 4>(bits), 4);
+        out.values[3] = withBits(out.values[3], bitsOf<2, 6>(bits), 4);
     }
 };
 
 /// The heads of up to four blocks that follow each other.
 struct WideHeads {
-    /// Of each block 16 sub-scales, at the places that scalePlaces() names; two blocks a register.
+    /// Of each block 16 numbers; two blocks a register. The reader's places() says where the sub-scales of
+    /// the packed sums of values 0 and 1 of a WideBlock stand; those of 2 and 3 are 4 further.
     __m512i scales[2];
     /// Of each block 16 numbers in the order of evenOddSums.
     __m512i corrections[2];
@@ -148,10 +163,17 @@ inline __m256 interleaved(__m128 scales, __m128 corrections) {
     return _mm256_insertf128_ps(_mm256_castps128_ps256(low), _mm_unpackhi_ps(scales, corrections), 1);
 }
 
+/// Every number four times.
+inline __m512i wordPlaces(int a, int b, int c, int d, int e, int f, int g, int h) {
+    constexpr long long kFour = 0x0001000100010001;
+    return _mm512_setr_epi64(a * kFour, b * kFour, c * kFour, d * kFour, e * kFour, f * kFour, g * kFour,
+                             h * kFour);
+}
+
 /// What a format does not specialise: its heads, joined.
 template <class Format>
 struct HeadReader {
-    static constexpr bool kOddInSecondHalf = true;
+    static __m512i places() { return wordPlaces(0, 2, 8, 10, 1, 3, 9, 11); }
     template <std::size_t count>
     static WideHeads read(const std::byte* blocks) {
         WideHeads heads;
@@ -178,7 +200,8 @@ struct HeadReader {
 /// Q4_K and Q5_K: the twelve bytes of scales and minima of four blocks at once.
 template <class Format>
 struct MinimaHeadReader {
-    static constexpr bool kOddInSecondHalf = false;
+    /// Of values in ChunkOrder.
+    static __m512i places() { return wordPlaces(0, 1, 0, 1, 2, 3, 2, 3); }
     template <std::size_t count>
     static WideHeads read(const std::byte* blocks) {
         __m512i words = _mm512_castsi128_si512(load128(blocks));
@@ -216,21 +239,50 @@ struct HeadReader<FormatQ4_K> : MinimaHeadReader<FormatQ4_K> {};
 template <>
 struct HeadReader<FormatQ5_K> : MinimaHeadReader<FormatQ5_K> {};
 
-/// Where in WideHeads::scales the sub-scales of the packed sums of a block's registers 0 and 1 stand; those
-/// of 2 and 3 are 4 further, those of the second block 16.
-template <class Reader>
-inline __m512i scalePlaces() {
-    constexpr long long kFour = 0x0001000100010001;
-    constexpr long long kOdd = Reader::kOddInSecondHalf ? 8 * kFour : 0;
-    return _mm512_setr_epi64(0, 2 * kFour, kOdd, kOdd + 2 * kFour, kFour, 3 * kFour, kOdd + kFour,
-                             kOdd + 3 * kFour);
-}
+/// The sixteen sub-scales of four blocks at once, which are its corrections as well.
+template <>
+struct HeadReader<FormatQ6_K> {
+    static __m512i places() { return wordPlaces(0, 2, 8, 10, 1, 3, 9, 11); }
+    template <std::size_t count>
+    static WideHeads read(const std::byte* blocks) {
+        constexpr std::size_t kBytes = FormatQ6_K::kBytes;
+        const std::byte* scales = blocks + 192;
+        const std::byte* halves = blocks + 208;
+        __m512i bytes = _mm512_castsi128_si512(load128(scales));
+        if constexpr (count == 4) {
+            bytes = _mm512_inserti32x4(bytes, load128(scales + kBytes), 1);
+            bytes = _mm512_inserti32x4(bytes, load128(scales + 2 * kBytes), 2);
+            bytes = _mm512_inserti32x4(bytes, load128(scales + 3 * kBytes), 3);
+        }
+        const __m512i evenThenOdd = _mm512_broadcast_i32x4(
+            _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15));
+        bytes = _mm512_shuffle_epi8(bytes, evenThenOdd);
+        WideHeads heads;
+        heads.scales[0] = _mm512_cvtepi8_epi16(_mm512_castsi512_si256(bytes));
+        std::uint64_t bits = 0;
+        LOADER_UNROLL
+        for (std::size_t i = 0; i < count; ++i) {
+            std::uint16_t half;
+            std::memcpy(&half, halves + i * kBytes, sizeof(half));
+            bits |= std::uint64_t{half} << (16 * i);
+        }
+        if constexpr (count == 4) heads.scales[1] = _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(bytes, 1));
+        // One block's corrections stand alone in their register.
+        heads.corrections[0] = count == 4 ? heads.scales[0]
+                                          : _mm512_zextsi256_si512(_mm512_castsi512_si256(heads.scales[0]));
+        heads.corrections[1] = heads.scales[1];
+        const __m128 scale = _mm_cvtph_ps(_mm_cvtsi64_si128(static_cast<long long>(bits)));
+        heads.factors = interleaved(scale, _mm_mul_ps(scale, _mm_set1_ps(FormatQ6_K::kOffset)));
+        return heads;
+    }
+};
 
 template <class Format, std::size_t tokens>
 struct WideRow {
     static_assert(Format::kMaximum * 127 * 4 <= 32767, "four products fit 16 bits");
     static constexpr std::size_t kStreams = 4;
     static constexpr std::size_t kStep = 1024;
+    static constexpr bool kArranged = requires { typename RowOf256<Format>::Order; };
     TokenParts parts[tokens];
     __m512 sums[tokens];
     std::size_t count;
@@ -246,7 +298,8 @@ struct WideRow {
         count = job.weights.columns / 256;
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
-            parts[t] = tokenParts(job.activation, firstToken + t);
+            parts[t] = kArranged ? arrangedParts(job, firstToken + t)
+                                 : tokenParts(job.activation, firstToken + t);
             sums[t] = _mm512_setzero_ps();
         }
     }
@@ -289,7 +342,7 @@ struct WideRow {
             WideBlock block;
             WideReader<Format>::read(data + i * Format::kBytes, block);
             const __m512i places =
-                _mm512_add_epi16(scalePlaces<Reader>(), _mm512_set1_epi16(static_cast<short>(i % 2 * 16)));
+                _mm512_add_epi16(Reader::places(), _mm512_set1_epi16(static_cast<short>(i % 2 * 16)));
             const __m512i later = _mm512_add_epi16(places, _mm512_set1_epi16(4));
             const __m512i scales = heads.scales[i / 2];
             __m512i integers[tokens];
@@ -328,4 +381,9 @@ template <class Format>
 struct RowOfBlocks {
     template <std::size_t tokens>
     using State = WideRow<Format, tokens>;
+};
+/// Of values that stand in ChunkOrder.
+template <class Format>
+struct RowOfChunks : RowOfBlocks<Format> {
+    using Order = ChunkOrder;
 };

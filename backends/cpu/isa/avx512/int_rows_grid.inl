@@ -211,9 +211,9 @@ struct RowOf256<FormatQ2_K> : RowOfBlocks<FormatQ2_K> {};
 template <>
 struct RowOf256<FormatQ3_K> : RowOfBlocks<FormatQ3_K> {};
 template <>
-struct RowOf256<FormatQ4_K> : RowOfBlocks<FormatQ4_K> {};
+struct RowOf256<FormatQ4_K> : RowOfChunks<FormatQ4_K> {};
 template <>
-struct RowOf256<FormatQ5_K> : RowOfBlocks<FormatQ5_K> {};
+struct RowOf256<FormatQ5_K> : RowOfChunks<FormatQ5_K> {};
 template <>
 struct RowOf256<FormatQ6_K> : RowOfBlocks<FormatQ6_K> {};
 template <>
