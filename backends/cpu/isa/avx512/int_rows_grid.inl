@@ -179,7 +179,7 @@ struct HeadIQ1_S {
     }
 };
 template <>
-struct HeadReader<FormatIQ1_S> : HeadReader<HeadIQ1_S> {};
+struct HeadReader<FormatIQ1_S> : JoinedHeads<HeadIQ1_S, 2> {};
 
 template <>
 struct WideReader<FormatIQ1_M> {
