@@ -33,10 +33,11 @@ inline TokenParts tokenParts(const ActivationView& activation, std::size_t token
 }
 
 /// Of a kernel that names an Order: its values come from scratch, where intRows() has put them.
+template <class Order>
 inline TokenParts arrangedParts(const RowsJob& job, std::size_t token) {
     TokenParts parts = tokenParts(job.activation, token);
-    parts.values =
-        reinterpret_cast<const std::int8_t*>(job.scratch.data) + token * roundUp(job.weights.columns, 64);
+    parts.values = reinterpret_cast<const std::int8_t*>(job.scratch.data) +
+                   token * roundUp(Order::bytes(job.weights.columns), 64);
     return parts;
 }
 
@@ -264,11 +265,13 @@ struct RowOf256 {
 };
 
 /// A kernel that wants its activations in another order names it: they are rearranged once for all rows.
+///   static std::size_t bytes(columns)      of a token, at most four for each column
+///   static void arrange(in, columns, out)
 template <class Row>
 void intRows(const RowsJob& job) {
     if constexpr (requires { typename Row::Order; }) {
         const std::size_t columns = job.weights.columns;
-        const std::size_t step = roundUp(columns, 64);
+        const std::size_t step = roundUp(Row::Order::bytes(columns), 64);
         const std::size_t atOnce = job.scratch.bytes / step;
         for (std::size_t first = 0; first < job.tokens; first += atOnce) {
             RowsJob part = job;

@@ -8,6 +8,7 @@
 /// Of each 64 values the first halves of two blocks, then their last halves. What does not fill eight blocks
 /// stays as it is.
 struct PairOrder {
+    static std::size_t bytes(std::size_t columns) { return columns; }
     static void arrange(const std::int8_t* in, std::size_t columns, std::int8_t* out) {
         std::size_t i = 0;
         for (; i < columns / 256 * 256; i += 64) {
@@ -32,7 +33,7 @@ struct NibblePairs {
         state.open(job.weights.columns);
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
-            state.parts[t] = arrangedParts(job, firstToken + t);
+            state.parts[t] = arrangedParts<PairOrder>(job, firstToken + t);
             minima[t] = _mm256_setzero_ps();
         }
     }

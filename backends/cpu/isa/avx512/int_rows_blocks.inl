@@ -46,6 +46,7 @@ struct WideReader {
 
 /// Of every 128 values the even groups of 32, then the odd: as the halves of 64 packed bytes give them.
 struct ChunkOrder {
+    static std::size_t bytes(std::size_t columns) { return columns; }
     static void arrange(const std::int8_t* in, std::size_t columns, std::int8_t* out) {
         for (std::size_t i = 0; i < columns; i += 128) {
             const __m512i first = _mm512_loadu_si512(in + i);
@@ -248,7 +249,7 @@ struct WideRow {
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
             parts[t] =
-                kArranged ? arrangedParts(job, firstToken + t) : tokenParts(job.activation, firstToken + t);
+                kArranged ? arrangedParts<ChunkOrder>(job, firstToken + t) : tokenParts(job.activation, firstToken + t);
             sums[t] = _mm512_setzero_ps();
         }
     }

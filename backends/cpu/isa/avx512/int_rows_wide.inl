@@ -82,6 +82,7 @@ struct QuadMXFP4 {
 /// Activations in the order of two Quads: of each 128 values the first halves of four blocks, then their last
 /// halves. What does not fill eight blocks stays as it is.
 struct QuadOrder {
+    static std::size_t bytes(std::size_t columns) { return columns; }
     static void arrange(const std::int8_t* in, std::size_t columns, std::int8_t* out) {
         std::size_t i = 0;
         for (; i < columns / 256 * 256; i += 128) {
@@ -118,7 +119,7 @@ struct QuadRow {
         state.open(job.weights.columns);
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
-            state.parts[t] = arrangedParts(job, firstToken + t);
+            state.parts[t] = arrangedParts<QuadOrder>(job, firstToken + t);
             sums[t] = _mm512_setzero_ps();
             minima[t] = _mm256_setzero_ps();
         }
@@ -171,7 +172,7 @@ struct QuadRowIq4Xs {
     inline void open(const RowsJob& job, std::size_t firstToken) {
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
-            parts[t] = arrangedParts(job, firstToken + t);
+            parts[t] = arrangedParts<QuadOrder>(job, firstToken + t);
             sums[t] = _mm512_setzero_ps();
             offsets[t] = _mm256_setzero_ps();
         }

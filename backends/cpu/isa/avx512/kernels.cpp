@@ -53,6 +53,7 @@ namespace {
 #include "backends/cpu/isa/avx512/int_rows_grid.inl"
 #include "backends/cpu/isa/avx512/int_rows_wide.inl"
 #include "backends/cpu/isa/avx2/int_rows_terms.inl"
+#include "backends/cpu/isa/avx512/int_rows_terms.inl"
 #include "backends/cpu/isa/avx2/int_panel_form.inl"
 #include "backends/cpu/isa/avx512/int_tile.inl"
 #include "backends/cpu/isa/avx2/int_unpack.inl"
