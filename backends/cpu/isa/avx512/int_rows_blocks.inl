@@ -248,8 +248,8 @@ struct WideRow {
         count = job.weights.columns / 256;
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
-            parts[t] =
-                kArranged ? arrangedParts<ChunkOrder>(job, firstToken + t) : tokenParts(job.activation, firstToken + t);
+            parts[t] = kArranged ? arrangedParts<ChunkOrder>(job, firstToken + t)
+                                 : tokenParts(job.activation, firstToken + t);
             sums[t] = _mm512_setzero_ps();
         }
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Rows of Q8_0 times few tokens of two terms (ActivationKind::Q8Pair32), two blocks in a register and eight in
-// a step. Replaces the 256-bit rows of isa/avx2/int_rows_terms.inl.
+// Rows of Q8_0 times few tokens of two terms (ActivationKind::Q8Pair32), two blocks in a register and eight
+// in a step. Replaces the 256-bit rows of isa/avx2/int_rows_terms.inl.
 
 /// Of each two blocks the high terms, then the low. What does not fill eight blocks stays as it is.
 struct TermsOrder {

@@ -45,11 +45,6 @@ inline Quad lookupQuad(const std::int8_t (&table)[16], Quad indices) {
     return {_mm512_shuffle_epi8(shifted, indices.low), _mm512_shuffle_epi8(shifted, indices.high)};
 }
 
-struct QuadQ4_0 {
-    using Single = FormatQ4_0;
-    static constexpr int kOffset = 8;
-    static Quad values(const std::byte* p) { return nibbleQuad<18>(p + 2); }
-};
 struct QuadQ4_1 {
     using Single = FormatQ4_1;
     static constexpr int kOffset = 0;
@@ -64,13 +59,6 @@ struct QuadQ5_1 {
     using Single = FormatQ5_1;
     static constexpr int kOffset = 0;
     static Quad values(const std::byte* p) { return withFifthBits<24>(nibbleQuad<24>(p + 8), p + 4); }
-};
-struct QuadIQ4_NL {
-    using Single = FormatIQ4_NL;
-    static constexpr int kOffset = 128;
-    static Quad values(const std::byte* p) {
-        return lookupQuad<kOffset>(quant::kIq4Values, nibbleQuad<18>(p + 2));
-    }
 };
 struct QuadMXFP4 {
     using Single = FormatMXFP4;
@@ -221,15 +209,11 @@ struct RowOfQuads {
     using State = QuadRow<Reader, tokens>;
 };
 template <>
-struct RowOf32<FormatQ4_0> : RowOfQuads<QuadQ4_0> {};
-template <>
 struct RowOf32<FormatQ4_1> : RowOfQuads<QuadQ4_1> {};
 template <>
 struct RowOf32<FormatQ5_0> : RowOfQuads<QuadQ5_0> {};
 template <>
 struct RowOf32<FormatQ5_1> : RowOfQuads<QuadQ5_1> {};
-template <>
-struct RowOf32<FormatIQ4_NL> : RowOfQuads<QuadIQ4_NL> {};
 template <>
 struct RowOf32<FormatMXFP4> : RowOfQuads<QuadMXFP4> {};
 template <>

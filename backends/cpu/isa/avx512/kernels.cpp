@@ -7,6 +7,7 @@
 
 #include <immintrin.h>
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -52,6 +53,7 @@ namespace {
 #include "backends/cpu/isa/avx512/int_rows_blocks.inl"
 #include "backends/cpu/isa/avx512/int_rows_grid.inl"
 #include "backends/cpu/isa/avx512/int_rows_wide.inl"
+#include "backends/cpu/isa/avx512/int_rows_dense.inl"
 #include "backends/cpu/isa/avx2/int_rows_terms.inl"
 #include "backends/cpu/isa/avx512/int_rows_terms.inl"
 #include "backends/cpu/isa/avx2/int_panel_form.inl"
