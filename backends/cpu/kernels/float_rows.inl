@@ -28,7 +28,6 @@ struct SourceBF16 {
 /// Several sums per token hide the latency of the additions.
 template <class Source, std::size_t tokens>
 struct FloatRow {
-    static constexpr std::size_t kStreams = 4;
     static constexpr std::size_t kSums = tokens == 1 ? 2 : tokens == 2 ? 2 : 1;
     static constexpr std::size_t kStep = kSums * kLanes;
     const float* x[tokens];

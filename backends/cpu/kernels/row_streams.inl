@@ -4,7 +4,7 @@
 // The frame of every kernel that multiplies rows in the layout of the file: which rows are read at once, and
 // how many tokens. The sums of one row are a State, which the formats define:
 //
-//   static constexpr std::size_t kStep     values in one step
+//   static constexpr std::size_t kStep     values in one step, which reads the row in the order of the file
 //   void open(job, firstToken)             before the row
 //   void step(row, i)                      values i to i + kStep
 //   void rest(row, i)                      from i to the row's end, less than a step
@@ -75,13 +75,15 @@ inline void multiplyRow(const RowsJob& job, std::size_t row) {
     }
 }
 
-/// One token is bound by memory. A single stream of weights keeps too few lines of it on their way: the range
-/// is cut in kStreams parts that are read side by side.
+/// Rows of a range that are read side by side (docs/adr/0015-streams-and-large-pages.md).
+constexpr std::size_t kStreams = 4;
+
+/// One token is bound by memory, and a single stream of weights keeps too few lines of it on their way: the
+/// range is cut in parts, whose first rows come first, then their second.
 template <template <std::size_t> class State>
 void streamRows(const RowsJob& job) {
-    constexpr std::size_t kStreams = State<1>::kStreams;
     std::size_t row = job.rowBegin;
-    if (job.tokens == 1 && kStreams > 1) {
+    if (job.tokens == 1) {
         const std::size_t apart = (job.rowEnd - job.rowBegin) / kStreams;
         for (; row < job.rowBegin + apart; ++row)
             multiplyStreams<State, kStreams, 1>(job, row, apart, 0);

@@ -185,7 +185,7 @@ Result<std::unique_ptr<Mapping>> Mapping::map(const FileSource& file) {
     if (data == MAP_FAILED) return Error(Errc::F805, {std::strerror(errno)}, file.path());
 #ifdef MADV_HUGEPAGE
     // What is not in the page cache yet is then read in pages of 2 MiB where the file system has them
-    // (docs/adr/0015-streams-and-huge-pages.md). A wish: what cannot be done stays as it was.
+    // (docs/adr/0015-streams-and-large-pages.md). A wish: what cannot be done stays as it was.
     ::madvise(data, size, MADV_HUGEPAGE);
 #endif
     return std::unique_ptr<Mapping>(new Mapping(static_cast<const std::byte*>(data), size));

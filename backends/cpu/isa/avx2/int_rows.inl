@@ -140,7 +140,6 @@ inline float sumEight(__m256 x) {
 /// Eight blocks in one step, so that scales and minima are read and multiplied as one register.
 template <class Format, std::size_t tokens>
 struct OctRow {
-    static constexpr std::size_t kStreams = 4;
     static constexpr std::size_t kStep = 256;
     static constexpr std::size_t kSums = tokens == 1 ? 2 : 1;
     Row32<Format, tokens, kSums> state;
@@ -199,7 +198,6 @@ struct OctRow {
 
 template <class Format, std::size_t tokens>
 struct Row256 {
-    static constexpr std::size_t kStreams = 4;
     static constexpr std::size_t kStep = 256;
     TokenParts parts[tokens];
     __m256 sums[tokens];

@@ -23,7 +23,6 @@ struct PairOrder {
 
 template <class Format, std::size_t tokens>
 struct NibblePairs {
-    static constexpr std::size_t kStreams = 4;
     static constexpr std::size_t kStep = 256;
     static constexpr std::size_t kHead = Format::kBytes - 16;
     Row32<Format, tokens, 2> state;

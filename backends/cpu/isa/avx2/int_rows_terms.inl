@@ -26,7 +26,6 @@ struct TwoTerms : Format {
 
 template <class Format, std::size_t tokens>
 struct RowTerms {
-    static constexpr std::size_t kStreams = 4;
     static constexpr std::size_t kStep = 64;
     TokenParts parts[tokens];
     __m256 sums[tokens];

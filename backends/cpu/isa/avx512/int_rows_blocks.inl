@@ -229,7 +229,6 @@ struct HeadReader<FormatQ5_K> : MinimaHeadReader<FormatQ5_K> {};
 template <class Format, std::size_t tokens>
 struct WideRow {
     static_assert(Format::kMaximum * 127 * 4 <= 32767, "four products fit 16 bits");
-    static constexpr std::size_t kStreams = 4;
     static constexpr std::size_t kAtOnce = HeadReader<Format>::kAtOnce;
     static constexpr std::size_t kStep = 256 * kAtOnce;
     static constexpr bool kArranged = requires { typename RowOf256<Format>::Order; };

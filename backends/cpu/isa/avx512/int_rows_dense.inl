@@ -80,7 +80,6 @@ template <class Reader, std::size_t tokens>
 struct DenseRow {
     using Single = typename Reader::Single;
     static_assert(Single::kBytes == 18);
-    static constexpr std::size_t kStreams = 4;
     static constexpr std::size_t kStep = kDenseValues;
     Row32<Single, tokens, 1> state;
     const std::int8_t* dense[tokens];

@@ -22,7 +22,6 @@ struct TermsOrder {
 template <std::size_t tokens>
 struct OctTerms {
     using Format = FormatQ8_0;
-    static constexpr std::size_t kStreams = 4;
     static constexpr std::size_t kStep = 256;
     RowTerms<Format, tokens> state;
     __m512 sums[tokens];

@@ -97,7 +97,6 @@ inline __m512i spreadPlaces(int first) {
 template <class Reader, std::size_t tokens>
 struct QuadRow {
     using Single = typename Reader::Single;
-    static constexpr std::size_t kStreams = 4;
     static constexpr std::size_t kStep = 256;
     Row32<Single, tokens, 1> state;
     __m512 sums[tokens];
@@ -150,7 +149,6 @@ struct QuadRow {
 template <std::size_t tokens>
 struct QuadRowIq4Xs {
     using Format = FormatIQ4_XS;
-    static constexpr std::size_t kStreams = 4;
     static constexpr std::size_t kStep = 256;
     static constexpr int kOffset = 128;
     TokenParts parts[tokens];

@@ -48,7 +48,6 @@ inline std::int32_t minimumSum(const Head& head, const std::int32_t* offsets) {
 
 template <class Format, std::size_t tokens>
 struct RowSums {
-    static constexpr std::size_t kStreams = 4;
     // Two sums in turn hide the latency of the additions of short blocks.
     static constexpr std::size_t kSums = Format::kValues == 32 ? 2 : 1;
     static constexpr std::size_t kStep = kSums * Format::kValues;
