@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// A loop with SUMS sums in vectors of eight floats: with more than sixteen the compiler must spill. Compiled by
-// tst_vector_spills.py only.
+// A loop with SUMS sums in vectors of eight floats: with more than sixteen the compiler must spill. Compiled
+// by tst_vector_spills.py only.
 
 #include <immintrin.h>
 
