@@ -147,7 +147,7 @@ LOADER_INLINE void widenSteps(const std::uint8_t* values, const TokenTile<tokens
 }
 
 /// Sums of 32 bits, to which the products of one step or of two are added.
-template <class Format, int steps, bool start, std::size_t tokens>
+template <class Format, int steps, std::size_t tokens>
 LOADER_INLINE void multiplyWidening(const std::uint8_t* values, const TokenTile<tokens>& tile,
                                     std::size_t column, IntSums<tokens>& sums) {
     constexpr int kTogether = kGroup<Format, steps> < 2 ? 1 : 2;
@@ -157,8 +157,8 @@ LOADER_INLINE void multiplyWidening(const std::uint8_t* values, const TokenTile<
     for (std::size_t k = 0; k < steps; k += kTogether) {
         const std::uint8_t* step = values + k * kPanelRows * 4;
         if (k == 0) {
-            widenSteps<Format, kTogether, 0, kSides, start>(step, tile, column, sums);
-            if constexpr (kSides == 1) widenSteps<Format, kTogether, 1, 1, start>(step, tile, column, sums);
+            widenSteps<Format, kTogether, 0, kSides, true>(step, tile, column, sums);
+            if constexpr (kSides == 1) widenSteps<Format, kTogether, 1, 1, true>(step, tile, column, sums);
         } else {
             widenSteps<Format, kTogether, 0, kSides, false>(step, tile, column + k * 4, sums);
             if constexpr (kSides == 1)
@@ -167,14 +167,14 @@ LOADER_INLINE void multiplyWidening(const std::uint8_t* values, const TokenTile<
     }
 }
 
-/// sums = products of `steps` × 4 columns of 16 rows, or more of them to what is there.
-template <class Format, int steps, bool start, std::size_t tokens>
-LOADER_INLINE void addSteps(const std::uint8_t* values, const TokenTile<tokens>& tile, std::size_t column,
-                            IntSums<tokens>& sums) {
-    if constexpr (kGroup<Format, steps> == steps && start) {
+/// sums = products of `steps` × 4 columns of 16 rows.
+template <class Format, int steps, std::size_t tokens>
+LOADER_INLINE void multiplySteps(const std::uint8_t* values, const TokenTile<tokens>& tile,
+                                 std::size_t column, IntSums<tokens>& sums) {
+    if constexpr (kGroup<Format, steps> == steps) {
         multiplyTogether<Format, steps>(values, tile, column, sums);
     } else {
-        multiplyWidening<Format, steps, start>(values, tile, column, sums);
+        multiplyWidening<Format, steps>(values, tile, column, sums);
     }
 }
 
@@ -202,45 +202,43 @@ inline void accumulate16(float* sums, __m256 low, __m256 lowFactor, __m256 high,
     _mm256_store_ps(sums + 8, second);
 }
 
+/// out[16] of each token += sums of one block of 32 columns × the scales of both. @shape fold: of the panel's
+/// scales; place: byte offset inside the parts of the tokens' records
+template <class Format, std::size_t tokens>
+LOADER_INLINE void foldBlock(const IntSums<tokens>& sums, const TokenTile<tokens>& tile,
+                             const IntPanel& panel, std::size_t fold, const ActivationLayout& layout,
+                             std::size_t place, float* out) {
+    holdLoads();
+    const __m256 lowScale = _mm256_load_ps(panel.scales + fold);
+    const __m256 highScale = _mm256_load_ps(panel.scales + fold + 8);
+    LOADER_UNROLL
+    for (std::size_t t = 0; t < tokens; ++t) {
+        holdLoads();
+        const __m256 y = tile.number(t, layout.scales + place);
+        const __m256 total = Format::kMinimum ? tile.number(t, layout.sums + place) : y;
+        const __m256 low = withOffset<Format>(sums.sides[0][t], tile, t, layout.offsets32 + place);
+        const __m256 high = withOffset<Format>(sums.sides[1][t], tile, t, layout.offsets32 + place);
+        accumulate16<Format>(out + t * kPanelRows, low, _mm256_mul_ps(lowScale, y), high,
+                             _mm256_mul_ps(highScale, y), panel.minima + fold, total);
+    }
+}
+
 template <class Format, std::size_t tokens>
 void sweep32(const IntPanel& panel, const PanelRange& range, const ActivationView& activation,
              std::size_t firstToken, float* out) {
-    constexpr std::size_t kTerms = Format::kTwoTerms ? 2 : 1;
     TokenTile<tokens> tile;
     tile.open(activation, firstToken);
+    // Copies: what is behind a reference would be read again after each holdLoads().
     const ActivationLayout layout = activation.layout;
+    const IntPanel part = panel;
     const std::size_t blocks = range.columns / 32;
     std::memset(out, 0, tokens * kPanelRows * sizeof(float));
     for (std::size_t half = 0; half < kPanelRows; half += 16) {
-        const std::uint8_t* values = panel.values + half * 4;
         std::size_t place = range.firstColumn / 32;
-        for (std::size_t b = 0; b < blocks; ++b, ++place, values += 32 * kPanelRows) {
+        for (std::size_t b = 0; b < blocks; ++b, ++place) {
             IntSums<tokens> sums;
-            addSteps<Format, 8, true>(values, tile, place * 32 * kTerms, sums);
-            if constexpr (Format::kTwoTerms) {
-                // 32 × 128 × 127 × 257 is below 2^28.
-                LOADER_UNROLL
-                for (std::size_t t = 0; t < tokens; ++t) {
-                    sums.sides[0][t] = _mm256_slli_epi32(sums.sides[0][t], 8);
-                    sums.sides[1][t] = _mm256_slli_epi32(sums.sides[1][t], 8);
-                }
-                addSteps<Format, 8, false>(values, tile, place * 64 + 32, sums);
-            }
-            holdLoads();
-            const std::size_t fold = b * kPanelRows + half;
-            const __m256 lowScale = _mm256_load_ps(panel.scales + fold);
-            const __m256 highScale = _mm256_load_ps(panel.scales + fold + 8);
-            LOADER_UNROLL
-            for (std::size_t t = 0; t < tokens; ++t) {
-                holdLoads();
-                const std::size_t offset = layout.offsets32 + place * 4;
-                const __m256 y = tile.number(t, layout.scales + place * 4);
-                const __m256 total = Format::kMinimum ? tile.number(t, layout.sums + place * 4) : y;
-                accumulate16<Format>(
-                    out + t * kPanelRows + half, withOffset<Format>(sums.sides[0][t], tile, t, offset),
-                    _mm256_mul_ps(lowScale, y), withOffset<Format>(sums.sides[1][t], tile, t, offset),
-                    _mm256_mul_ps(highScale, y), panel.minima + fold, total);
-            }
+            multiplySteps<Format, 8>(part.values + b * 32 * kPanelRows + half * 4, tile, place * 32, sums);
+            foldBlock<Format>(sums, tile, part, b * kPanelRows + half, layout, place * 4, out + half);
         }
     }
 }
@@ -280,7 +278,7 @@ void sweep256(const IntPanel& panel, const PanelRange& range, const ActivationVi
             std::memset(block, 0, sizeof(block));
             for (std::size_t fold = b * (256 / kFold); fold < (b + 1) * (256 / kFold); ++fold) {
                 IntSums<tokens> sums;
-                addSteps<Format, kFold / 4, true>(values, tile, firstColumn + fold * kFold, sums);
+                multiplySteps<Format, kFold / 4>(values, tile, firstColumn + fold * kFold, sums);
                 addFold<Format>(sums, tile, offsets + fold * 4, panel.scales + fold * kPanelRows + half,
                                 panel.minima + fold * kPanelRows + half, block);
                 values += kFold * kPanelRows;
