@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
 // LOADER_UNROLL before a loop of fixed length: register tiles are arrays, and stay in registers only where
-// their loops vanish.
+// their loops vanish. LOADER_INLINE before a function that takes such a tile: called, it would get it in
+// memory.
 #pragma once
 
 #if defined(__clang__)
@@ -11,6 +12,12 @@
 #define LOADER_UNROLL _Pragma("GCC unroll 16")
 #else
 #define LOADER_UNROLL
+#endif
+
+#if defined(__GNUC__)
+#define LOADER_INLINE [[gnu::always_inline]] inline
+#else
+#define LOADER_INLINE inline
 #endif
 
 namespace loader::cpu {

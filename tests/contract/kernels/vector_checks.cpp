@@ -337,10 +337,12 @@ void pairsStateTheirInputTo16Bits(const KernelTable& kernels, Faults& faults) {
         std::memcpy(&scale, record.data() + layout.scales + block / 32 * sizeof(float), sizeof(float));
         const auto step = static_cast<double>(scale);
         faults.expect(std::abs(step * 32639 - largest) <= largest * 1e-6, "scale of a pair");
-        std::int32_t offset = 0, total = 0;
+        std::int32_t offset = 0;
+        double total = 0.0;
         std::memcpy(&offset, record.data() + layout.offsets32 + block / 32 * sizeof(offset), sizeof(offset));
         for (std::size_t i = block; i < block + 32; ++i) {
-            const int high = terms[2 * block + i % 32], low = terms[2 * block + 32 + i % 32];
+            const double high = terms[2 * block + i % 32];
+            const double low = terms[2 * block + 32 + i % 32];
             faults.expect(std::abs(high) <= 127 && std::abs(low) <= 127, "range of a pair");
             const double error = step * (256 * high + low) - double{in[i]};
             faults.expect(std::abs(error) <= step * 1.01, "pair too far off its input");

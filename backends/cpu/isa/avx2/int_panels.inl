@@ -8,6 +8,7 @@
 template <class Format>
 struct Family32 {
     using Tile = Tile32<Format>;
+    static constexpr std::size_t kColumns = kIntPanelColumns;
     static void unpack(const WeightView& weights, const PanelRange& range, const IntPanel& panel) {
         unpack32<Format>(weights, range, panel);
     }
@@ -16,6 +17,7 @@ struct Family32 {
 template <class Format>
 struct Family256 {
     using Tile = Tile256<Format>;
+    static constexpr std::size_t kColumns = kIntPanelColumns;
     static void unpack(const WeightView& weights, const PanelRange& range, const IntPanel& panel) {
         unpack256<Format>(weights, range, panel);
     }
@@ -26,10 +28,10 @@ void intPanels(const RowsJob& job) {
     const IntPanel panel = intPanel(job.scratch);
     alignas(64) float tile[kIntTileTokens * kPanelRows];
     for (std::size_t row = job.rowBegin; row < job.rowEnd; row += kPanelRows) {
-        for (std::size_t column = 0; column < job.weights.columns; column += kIntPanelColumns) {
+        for (std::size_t column = 0; column < job.weights.columns; column += Family::kColumns) {
             const std::size_t left = job.weights.columns - column;
             const PanelRange range{row, job.rowEnd - 1, column,
-                                   left < kIntPanelColumns ? left : kIntPanelColumns};
+                                   left < Family::kColumns ? left : Family::kColumns};
             Family::unpack(job.weights, range, panel);
             for (std::size_t t = 0; t < job.tokens; t += kIntTileTokens) {
                 const std::size_t tokens = job.tokens - t < kIntTileTokens ? job.tokens - t : kIntTileTokens;

@@ -52,6 +52,7 @@ namespace {
 #include "backends/cpu/isa/avx2/int_tile.inl"
 #include "backends/cpu/isa/avx2/int_unpack.inl"
 #include "backends/cpu/isa/avx2/int_panels.inl"
+#include "backends/cpu/isa/avx2/pair_panels.inl"
 #define LOADER_TIER_SLOTS "backends/cpu/isa/avx2/slots.inl"
 #include "backends/cpu/kernels/tier_slots.inl"
 #undef LOADER_TIER_SLOTS

@@ -21,6 +21,7 @@ struct Tile512 {
     const std::byte* records[tokens];
 
     inline void open(const ActivationView& activation, std::size_t firstToken) {
+        LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t)
             records[t] = activation.token(firstToken + t);
     }
@@ -36,10 +37,22 @@ inline __m512i load512(const void* p) {
     return _mm512_load_si512(p);
 }
 
+/// What comes after is loaded after these sums are complete. See holdLoads(): loads alone would gather in
+/// registers if the sums could wait.
+template <class Sums>
+inline void settle(Sums& low, Sums& high) {
+#if defined(__GNUC__)
+    asm volatile("" : "+v"(low), "+v"(high) : : "memory");
+#else
+    (void)low;
+    (void)high;
+#endif
+}
+
 /// Adds `steps` × 4 columns to the integer sums.
 template <std::size_t steps, std::size_t tokens>
-inline void addSteps(const Tile512<tokens>& tile, const std::uint8_t* values, std::size_t column,
-                     __m512i (&low)[tokens], __m512i (&high)[tokens]) {
+LOADER_INLINE void addSteps(const Tile512<tokens>& tile, const std::uint8_t* values, std::size_t column,
+                            __m512i (&low)[tokens], __m512i (&high)[tokens]) {
     LOADER_UNROLL
     for (std::size_t k = 0; k < steps; ++k) {
         const __m512i first = load512(values + k * kPanelRows * 4);
@@ -49,14 +62,15 @@ inline void addSteps(const Tile512<tokens>& tile, const std::uint8_t* values, st
             const __m512i x = tile.word(t, column + k * 4);
             low[t] = _mm512_dpbusd_epi32(low[t], first, x);
             high[t] = _mm512_dpbusd_epi32(high[t], second, x);
+            settle(low[t], high[t]);
         }
     }
 }
 
 /// Starts the integer sums of one block of 32 columns and adds its products.
 template <class Format, std::size_t tokens>
-inline void addBlock(const Tile512<tokens>& tile, const std::uint8_t* values, std::size_t column,
-                     std::size_t offset, __m512i (&low)[tokens], __m512i (&high)[tokens]) {
+LOADER_INLINE void addBlock(const Tile512<tokens>& tile, const std::uint8_t* values, std::size_t column,
+                            std::size_t offset, __m512i (&low)[tokens], __m512i (&high)[tokens]) {
     constexpr bool kFromZero = Format::kMinimum || Format::kTwoTerms;
     LOADER_UNROLL
     for (std::size_t t = 0; t < tokens; ++t) {
@@ -68,12 +82,11 @@ inline void addBlock(const Tile512<tokens>& tile, const std::uint8_t* values, st
         addSteps<8, tokens>(tile, values, 2 * column, low, high);
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
-            holdLoads();
             const __m512i x = tile.word(t, offset);
             low[t] = _mm512_add_epi32(_mm512_slli_epi32(low[t], 8), x);
             high[t] = _mm512_add_epi32(_mm512_slli_epi32(high[t], 8), x);
+            settle(low[t], high[t]);
         }
-        holdLoads();
         addSteps<8, tokens>(tile, values, 2 * column + 32, low, high);
     } else {
         addSteps<8, tokens>(tile, values, column, low, high);
@@ -89,25 +102,30 @@ void sweep32(const IntPanel& panel, const PanelRange& range, const ActivationVie
     LOADER_UNROLL
     for (std::size_t t = 0; t < tokens; ++t)
         low[t] = high[t] = _mm512_setzero_ps();
-    for (std::size_t b = 0; b < range.columns / 32; ++b) {
-        const std::size_t place = (range.firstColumn / 32 + b) * 4;
+    // Copies: what is behind a reference would be read again after each settle().
+    const ActivationLayout layout = activation.layout;
+    const IntPanel part = panel;
+    const std::size_t firstBlock = range.firstColumn / 32, blocks = range.columns / 32;
+    for (std::size_t b = 0; b < blocks; ++b) {
+        const std::size_t place = (firstBlock + b) * 4;
         __m512i lowWords[tokens], highWords[tokens];
-        addBlock<Format>(tile, panel.values + b * 32 * kPanelRows, range.firstColumn + b * 32,
-                         activation.layout.offsets32 + place, lowWords, highWords);
-        const __m512 lowScale = _mm512_load_ps(panel.scales + b * kPanelRows);
-        const __m512 highScale = _mm512_load_ps(panel.scales + b * kPanelRows + 16);
+        addBlock<Format>(tile, part.values + b * 32 * kPanelRows, (firstBlock + b) * 32,
+                         layout.offsets32 + place, lowWords, highWords);
+        const __m512 lowScale = _mm512_load_ps(part.scales + b * kPanelRows);
+        const __m512 highScale = _mm512_load_ps(part.scales + b * kPanelRows + 16);
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
-            const __m512 x = tile.number(t, activation.layout.scales + place);
+            const __m512 x = tile.number(t, layout.scales + place);
             low[t] = _mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(lowWords[t]), lowScale), x, low[t]);
             high[t] = _mm512_fmadd_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(highWords[t]), highScale), x, high[t]);
+            settle(low[t], high[t]);
         }
         if constexpr (Format::kMinimum) {
-            const __m512 lowMinimum = _mm512_load_ps(panel.minima + b * kPanelRows);
-            const __m512 highMinimum = _mm512_load_ps(panel.minima + b * kPanelRows + 16);
+            const __m512 lowMinimum = _mm512_load_ps(part.minima + b * kPanelRows);
+            const __m512 highMinimum = _mm512_load_ps(part.minima + b * kPanelRows + 16);
             LOADER_UNROLL
             for (std::size_t t = 0; t < tokens; ++t) {
-                const __m512 x = tile.number(t, activation.layout.sums + place);
+                const __m512 x = tile.number(t, layout.sums + place);
                 low[t] = _mm512_fmadd_ps(lowMinimum, x, low[t]);
                 high[t] = _mm512_fmadd_ps(highMinimum, x, high[t]);
             }
@@ -125,24 +143,26 @@ void sweep256(const IntPanel& panel, const PanelRange& range, const ActivationVi
               std::size_t firstToken, float* out) {
     constexpr std::size_t kFold = Format::kPer16 ? 16 : 32;
     const std::size_t offsets = Format::kPer16 ? activation.layout.offsets16 : activation.layout.offsets32;
+    const std::size_t firstColumn = range.firstColumn, blocks = range.columns / 256;
+    const IntPanel part = panel;
     Tile512<tokens> tile;
     tile.open(activation, firstToken);
     std::memset(out, 0, tokens * kPanelRows * sizeof(float));
-    for (std::size_t b = 0; b < range.columns / 256; ++b) {
+    for (std::size_t b = 0; b < blocks; ++b) {
         __m512 low[tokens], high[tokens];
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t)
             low[t] = high[t] = _mm512_setzero_ps();
         for (std::size_t column = b * 256; column < b * 256 + 256; column += kFold) {
-            const std::size_t place = offsets + (range.firstColumn + column) / kFold * 4;
-            const float* scales = panel.scales + column / kFold * kPanelRows;
+            const std::size_t place = offsets + (firstColumn + column) / kFold * 4;
+            const float* scales = part.scales + column / kFold * kPanelRows;
             __m512i lowWords[tokens], highWords[tokens];
             LOADER_UNROLL
             for (std::size_t t = 0; t < tokens; ++t) {
                 lowWords[t] = Format::kMinimum ? _mm512_setzero_si512() : tile.word(t, place);
                 highWords[t] = lowWords[t];
             }
-            addSteps<kFold / 4, tokens>(tile, panel.values + column * kPanelRows, range.firstColumn + column,
+            addSteps<kFold / 4, tokens>(tile, part.values + column * kPanelRows, firstColumn + column,
                                         lowWords, highWords);
             const __m512 lowScale = _mm512_load_ps(scales);
             const __m512 highScale = _mm512_load_ps(scales + 16);
@@ -150,9 +170,10 @@ void sweep256(const IntPanel& panel, const PanelRange& range, const ActivationVi
             for (std::size_t t = 0; t < tokens; ++t) {
                 low[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(lowWords[t]), lowScale, low[t]);
                 high[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(highWords[t]), highScale, high[t]);
+                settle(low[t], high[t]);
             }
             if constexpr (Format::kMinimum) {
-                const float* minima = panel.minima + column / kFold * kPanelRows;
+                const float* minima = part.minima + column / kFold * kPanelRows;
                 const __m512 lowMinimum = _mm512_load_ps(minima);
                 const __m512 highMinimum = _mm512_load_ps(minima + 16);
                 LOADER_UNROLL
@@ -163,7 +184,7 @@ void sweep256(const IntPanel& panel, const PanelRange& range, const ActivationVi
                 }
             }
         }
-        const std::size_t place = activation.layout.scales + (range.firstColumn / 256 + b) * 4;
+        const std::size_t place = activation.layout.scales + (firstColumn / 256 + b) * 4;
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
             float* sums = out + t * kPanelRows;
