@@ -28,11 +28,12 @@ ALLOWANCES = [Allowance(*row) for row in (
     # Rows times few tokens.
     ("GNU", "avx2", "intRows<RowOf256<*", 17, 8, _SIXTEEN),
     ("GNU", "avx2", "intRows<RowOf32<*", 67, 24, _SIXTEEN),
+    ("GNU", "avx2", "intRows<RowOfTerms<*", 1, 0, _SIXTEEN),
     ("GNU", "avx2", "multiplyStreams<RowOf256<*, 1, [234]>", 46, 44, _SIXTEEN),
     ("GNU", "avx2", "multiplyStreams<RowOf256<*, 4, 1>", 63, 13, _SIXTEEN),
     ("GNU", "avx2", "multiplyStreams<RowOf32<*", 19, 9, _SIXTEEN),
     ("GNU", "avx2", "multiplyStreams<RowOfTerms<*", 4, 4, _SIXTEEN),
-    ("GNU", "avx512", "intRows<RowOf256<*", 20, 7, _HEADS),
+    ("GNU", "avx512", "intRows<RowOf256<*", 21, 8, _HEADS),
     ("GNU", "avx512", "intRows<RowOf32<*", 3, 3, _HEADS),
     ("GNU", "avx512", "multiplyStreams<RowOfBlocks<*", 22, 8, _HEADS),
     ("Clang", "avx2", "intRows<RowOf256<*", 76, 48, _SIXTEEN),

@@ -41,8 +41,6 @@ inline void multiplyStreams(const RowsJob& job, std::size_t firstRow, std::size_
     LOADER_UNROLL
     for (std::size_t k = 0; k < streams; ++k) {
         rows[k] = job.weights.data + (firstRow + k * apart) * job.weights.rowBytes;
-        // Where there are several, the processor finds the next pages by itself in time.
-        if constexpr (streams == 1) openPagesAhead(rows[k], job.weights.rowBytes);
         states[k].open(job, firstToken);
     }
     constexpr std::size_t kStep = State<tokens>::kStep;
@@ -61,9 +59,11 @@ inline void multiplyStreams(const RowsJob& job, std::size_t firstRow, std::size_
     }
 }
 
-/// One row times all tokens.
+/// One row times all tokens. Where several rows are read side by side, the processor finds the next pages by
+/// itself in time.
 template <template <std::size_t> class State>
 inline void multiplyRow(const RowsJob& job, std::size_t row) {
+    openPagesAhead(job.weights.data + row * job.weights.rowBytes, job.weights.rowBytes);
     std::size_t t = 0;
     for (; t + 4 <= job.tokens; t += 4)
         multiplyStreams<State, 1, 4>(job, row, 0, t);

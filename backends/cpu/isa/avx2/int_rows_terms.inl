@@ -5,12 +5,6 @@
 // the products with the high terms, shifted by 8 bits, and those with the low terms make one integer sum per
 // block.
 
-inline float sumOfEight(__m256 x) {
-    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
-}
-
 /// A format without minima as its two-term kernels want it: signed.
 template <class Format>
 struct TwoTerms : Format {
@@ -60,7 +54,7 @@ struct RowTerms {
         block(row, i / 32 + 1);
     }
     inline void rest(const std::byte* row, std::size_t i) { block(row, i / 32); }
-    inline float total(std::size_t t) const { return sumOfEight(sums[t]); }
+    inline float total(std::size_t t) const { return sumEight(sums[t]); }
 };
 
 template <class Format>

@@ -44,16 +44,21 @@ struct WideReader {
     }
 };
 
-/// Of every 128 values the even groups of 32, then the odd: as the halves of 64 packed bytes give them.
+/// Of every 128 bytes the even groups of 32, then the odd. @shape bytes: a multiple of 128
+inline void evenGroupsFirst(const std::int8_t* in, std::size_t bytes, std::int8_t* out) {
+    for (std::size_t i = 0; i < bytes; i += 128) {
+        const __m512i first = _mm512_loadu_si512(in + i);
+        const __m512i last = _mm512_loadu_si512(in + i + 64);
+        _mm512_storeu_si512(out + i, _mm512_shuffle_i64x2(first, last, 0x44));
+        _mm512_storeu_si512(out + i + 64, _mm512_shuffle_i64x2(first, last, 0xEE));
+    }
+}
+
+/// As the halves of 64 packed bytes give the values.
 struct ChunkOrder {
     static std::size_t bytes(std::size_t columns) { return columns; }
     static void arrange(const std::int8_t* in, std::size_t columns, std::int8_t* out) {
-        for (std::size_t i = 0; i < columns; i += 128) {
-            const __m512i first = _mm512_loadu_si512(in + i);
-            const __m512i last = _mm512_loadu_si512(in + i + 64);
-            _mm512_storeu_si512(out + i, _mm512_shuffle_i64x2(first, last, 0x44));
-            _mm512_storeu_si512(out + i + 64, _mm512_shuffle_i64x2(first, last, 0xEE));
-        }
+        evenGroupsFirst(in, columns, out);
     }
 };
 
@@ -247,8 +252,11 @@ struct WideRow {
         count = job.weights.columns / 256;
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
-            parts[t] = kArranged ? arrangedParts<ChunkOrder>(job, firstToken + t)
-                                 : tokenParts(job.activation, firstToken + t);
+            if constexpr (kArranged) {
+                parts[t] = arrangedParts<typename RowOf256<Format>::Order>(job, firstToken + t);
+            } else {
+                parts[t] = tokenParts(job.activation, firstToken + t);
+            }
             sums[t] = _mm512_setzero_ps();
         }
     }

@@ -64,16 +64,12 @@ inline __m512 denseScales(const std::byte* data) {
 struct DenseQ4_0 {
     using Single = FormatQ4_0;
     static constexpr int kOffset = 8;
-    static __m512i values(__m512i nibbles) { return nibbles; }
+    static Quad values(Quad nibbles) { return nibbles; }
 };
 struct DenseIQ4_NL {
     using Single = FormatIQ4_NL;
     static constexpr int kOffset = 128;
-    static __m512i values(__m512i nibbles) {
-        const __m512i table = _mm512_add_epi8(_mm512_broadcast_i32x4(load128(quant::kIq4Values)),
-                                              _mm512_set1_epi8(static_cast<char>(kOffset)));
-        return _mm512_shuffle_epi8(table, nibbles);
-    }
+    static Quad values(Quad nibbles) { return lookupQuad<kOffset>(quant::kIq4Values, nibbles); }
 };
 
 template <class Reader, std::size_t tokens>
@@ -105,15 +101,15 @@ struct DenseRow {
         const std::byte* p = data + index * 64;
         const __m512i packed = kHalf ? _mm512_zextsi256_si512(load256(p)) : _mm512_loadu_si512(p);
         const __m512i mask = _mm512_set1_epi8(0x0F);
-        const __m512i low = Reader::values(_mm512_and_si512(packed, mask));
-        const __m512i high = Reader::values(_mm512_and_si512(_mm512_srli_epi16(packed, 4), mask));
+        const Quad quants = Reader::values(
+            {_mm512_and_si512(packed, mask), _mm512_and_si512(_mm512_srli_epi16(packed, 4), mask)});
         LOADER_UNROLL
         for (std::size_t t = 0; t < tokens; ++t) {
             const std::int8_t* x = dense[t] + unit * 2 * kDenseBytes + index * 128;
             const __m512i first = kHalf ? _mm512_zextsi256_si512(load256(x)) : _mm512_loadu_si512(x);
             const __m512i last = kHalf ? _mm512_zextsi256_si512(load256(x + 32)) : _mm512_loadu_si512(x + 64);
-            __m512i integer = _mm512_dpbusd_epi32(_mm512_setzero_si512(), low, first);
-            integer = _mm512_dpbusd_epi32(integer, high, last);
+            __m512i integer = _mm512_dpbusd_epi32(_mm512_setzero_si512(), quants.low, first);
+            integer = _mm512_dpbusd_epi32(integer, quants.high, last);
             const __m512 lanes = _mm512_permutexvar_ps(denseBlocks<index>(), factors[t]);
             sums[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(integer), lanes, sums[t]);
         }

@@ -9,12 +9,7 @@ struct TermsOrder {
     static std::size_t bytes(std::size_t columns) { return 2 * columns; }
     static void arrange(const std::int8_t* in, std::size_t columns, std::int8_t* out) {
         const std::size_t end = columns / 256 * 512;
-        for (std::size_t i = 0; i < end; i += 128) {
-            const __m512i first = _mm512_loadu_si512(in + i);
-            const __m512i last = _mm512_loadu_si512(in + i + 64);
-            _mm512_storeu_si512(out + i, _mm512_shuffle_i64x2(first, last, 0x44));
-            _mm512_storeu_si512(out + i + 64, _mm512_shuffle_i64x2(first, last, 0xEE));
-        }
+        evenGroupsFirst(in, end, out);
         std::memcpy(out + end, in + end, 2 * columns - end);
     }
 };
