@@ -7,9 +7,8 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "core/cli/context.h"
-#include "core/host/chat_prompt.h"
-#include "core/host/recommended_sampling.h"
+#include "core/cli/model_access.h"
+#include "core/engine/gguf/keys.h"
 
 namespace loader::cli {
 namespace {
@@ -33,14 +32,8 @@ bool readLine(std::string& line) {
 
 class Chat {
 public:
-    Chat(Context& context, host::LoadedModel& model, host::AnswerOptions options,
-         const chat::Template& compiled, const host::ModelText& words)
-        : m_context(context),
-          m_model(model),
-          m_generator(model),
-          m_options(std::move(options)),
-          m_template(compiled),
-          m_words(words) {
+    Chat(Context& context, ModelAccess& model, host::AnswerOptions options)
+        : m_context(context), m_model(model), m_options(std::move(options)) {
         if (const auto system = context.arguments.text("system")) m_system = *system;
         forget();
     }
@@ -55,11 +48,8 @@ private:
     Status turn(const std::string& line);
 
     Context& m_context;
-    host::LoadedModel& m_model;
-    host::Generator m_generator;
+    ModelAccess& m_model;
     host::AnswerOptions m_options;
-    const chat::Template& m_template;
-    const host::ModelText& m_words;
     std::string m_system;
     chat::Json m_messages;
     bool m_cancelled = false;
@@ -91,11 +81,11 @@ Status Chat::turn(const std::string& line) {
     Output& output = m_context.output;
     chat::Json messages = m_messages;
     messages.push_back(chat::makeMessage("user", line));
-    LOADER_TRY(std::vector<TokenId> prompt,
-               host::chatPrompt(m_template, m_words.tokenizer, messages, m_context.cancel));
+    LOADER_TRY(std::vector<TokenId> prompt, m_model.chatPrompt(messages, m_context.cancel));
     host::AnswerCallbacks callbacks;
-    callbacks.piece = [&output](const std::string& piece) {
-        return output.json() ? output.writeJson({{"text", piece}}) : output.write(piece);
+    callbacks.piece = [&output](const host::AnswerPiece& piece) {
+        if (piece.text.empty()) return true;
+        return output.json() ? output.writeJson({{"text", piece.text}}) : output.write(piece.text);
     };
     ProgressLine progress("Reading the prompt");
     if (prompt.size() > 512) {
@@ -105,7 +95,7 @@ Status Chat::turn(const std::string& line) {
         };
     }
     LOADER_TRY(const host::Answer answer,
-               m_generator.answer(std::move(prompt), m_options, callbacks, m_context.cancel));
+               m_model.answer(std::move(prompt), m_options, callbacks, m_context.cancel));
     if (output.json())
         output.writeJson(answerJson(answer, m_model.report()));
     else
@@ -147,14 +137,12 @@ Result<int> Chat::talk() {
 Result<int> chatCommand(Context& context) {
     LOADER_CHECK(answerOptions(context, {}));  // a wrong option is told before a model is loaded
     LOADER_TRY(const host::LoadRequest request, loadRequest(context));
-    LOADER_TRY(const Loaded loaded, loadModel(context, request));
-    LOADER_TRY(host::AnswerOptions options,
-               answerOptions(context, host::recommendedSampling(loaded.model->file().metadata())));
-    LOADER_TRY(const host::ModelText* words, loaded.model->text());
-    LOADER_TRY(const chat::Template* compiled, loaded.model->chatTemplate());
+    LOADER_TRY(const auto model, openModel(context, request));
+    LOADER_TRY(host::AnswerOptions options, answerOptions(context, model->recommendedSampling()));
+    if (!model->hasTemplate()) return Error(Errc::J413, {}, std::string(gguf::keys::kChatTemplate));
     options.removeSpacePrefix = true;
-    if (standardInputIsTerminal()) context.output.note(loaded.model->name() + ". /help lists commands.");
-    Chat chat(context, *loaded.model, std::move(options), *compiled, *words);
+    if (standardInputIsTerminal()) context.output.note(model->name() + ". /help lists commands.");
+    Chat chat(context, *model, std::move(options));
     return chat.talk();
 }
 

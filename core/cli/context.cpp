@@ -25,7 +25,7 @@ constexpr std::array kLoad = {
     OptionSpec{"mlock", 0, {}, "Keep the weights in memory"},
     OptionSpec{"no-mmap", 0, {}, "Read the weights into memory instead of mapping the file"},
     OptionSpec{"architecture", 0, "NAME", "Take the model for this architecture"},
-    OptionSpec{"in-process", 0, {}, "Run the model in this process (always so in this version)"},
+    OptionSpec{"in-process", 0, {}, "Run the model in this process instead of a worker"},
     OptionSpec{"tier", 0, "NAME", "Instruction-set tier of the back end (default: the best)"},
 };
 
@@ -103,7 +103,7 @@ Result<host::LoadRequest> loadRequest(const Context& context) {
     request.useMmap = !arguments.has("no-mmap");
     request.architecture = arguments.text("architecture").value_or("");
     request.tier = arguments.text("tier").value_or("");
-    host::applyEnvironment(request, environment("GGUF_BACKEND"), environment("GGUF_GPU_ENABLED"));
+    protocol::applyEnvironment(request, environment("GGUF_BACKEND"), environment("GGUF_GPU_ENABLED"));
     LOADER_TRY(request.path, modelPath(context));
     return request;
 }
@@ -137,13 +137,20 @@ Result<Loaded> loadModel(Context& context, const host::LoadRequest& request) {
     ProgressLine progress("Loading");
     LOADER_TRY(loaded.model, host::LoadedModel::load(request, *loaded.registry, &progress, context.cancel));
     progress.clear();
-    const host::LoadReport& report = loaded.model->report();
+    noteReport(context, loaded.model->report());
+    return loaded;
+}
+
+bool debugIsOn() {
+    return environment("GGUF_DEBUG") == "1";
+}
+
+void noteReport(Context& context, const host::LoadReport& report) {
     for (const Error& warning : report.warnings)
         context.output.note("Warning: " + warning.message() + " (" + std::string(warning.name()) + ")");
     for (const std::string& sentence : report.overrides)
         context.output.note("Note: " + sentence);
-    if (environment("GGUF_DEBUG") == "1") context.output.note(report.toJson().dump());
-    return loaded;
+    if (debugIsOn()) context.output.note(report.toJson().dump());
 }
 
 Json answerJson(const host::Answer& answer, const host::LoadReport& report) {

@@ -42,7 +42,12 @@ struct Loaded {
     std::unique_ptr<host::BackendRegistry> registry;
     std::unique_ptr<host::LoadedModel> model;
 };
-/// Loads MODEL as the options say, with a progress line, and notes warnings on standard error.
+/// GGUF_DEBUG=1.
+bool debugIsOn();
+/// What of a load the user should hear, on standard error.
+void noteReport(Context& context, const host::LoadReport& report);
+/// Loads MODEL into this process as the options say, with a progress line, and notes warnings on standard
+/// error.
 Result<Loaded> loadModel(Context& context, const host::LoadRequest& request);
 
 /// The final object of `run --json`, of which `chat` and others print parts.

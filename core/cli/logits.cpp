@@ -24,26 +24,6 @@ std::vector<std::byte> littleEndian(std::span<const float> values) {
     return bytes;
 }
 
-/// Only the last token's scores are asked for.
-Status evaluateAll(host::LoadedModel& model, std::span<const TokenId> ids, backend::ForwardOutput& out,
-                   CancelToken cancel) {
-    ProgressLine progress("Reading the prompt");
-    std::vector<backend::BatchItem> batch;
-    for (std::size_t begin = 0; begin < ids.size(); begin += batch.size()) {
-        batch.assign(std::min<std::size_t>(model.batchTokens(), ids.size() - begin), {});
-        for (std::size_t i = 0; i < batch.size(); ++i) {
-            batch[i].token = ids[begin + i];
-            batch[i].position[0] = static_cast<std::uint32_t>(begin + i);
-            batch[i].wantsOutput = begin + i + 1 == ids.size();
-        }
-        out = {};
-        LOADER_CHECK(model.session().forward(batch, {}, out, cancel));
-        LOADER_CHECK(model.checkDamage());
-        if (ids.size() > 512) progress.report(begin + batch.size(), ids.size());
-    }
-    return {};
-}
-
 }  // namespace
 
 Result<int> logitsCommand(Context& context) {
@@ -64,18 +44,14 @@ Result<int> logitsCommand(Context& context) {
     options.addSpecial = !context.arguments.has("no-bos");
     options.parseSpecial = false;
     LOADER_TRY(const std::vector<TokenId> ids, host::rawPrompt(words->tokenizer, text, options));
-    if (ids.empty()) return Error(Errc::X001, {"The prompt has no tokens."});
-    if (ids.size() > model.contextTokens())
-        return Error(Errc::R902, {std::to_string(ids.size()), std::to_string(model.contextTokens())});
-
-    backend::ForwardOutput out;
-    LOADER_CHECK(evaluateAll(model, ids, out, context.cancel));
+    host::Generator generator(model);
+    LOADER_TRY(const std::vector<float> logits, generator.score(ids, context.cancel));
     LOADER_TRY(const auto file, AtomicFile::create(*path));
-    LOADER_CHECK(file->append(littleEndian(out.values)));
+    LOADER_CHECK(file->append(littleEndian(logits)));
     LOADER_CHECK(file->commit());
     if (context.output.json()) {
         context.output.writeJson({{"tokens", ids.size()},
-                                  {"vocabulary", out.values.size()},
+                                  {"vocabulary", logits.size()},
                                   {"file", *path},
                                   {"load_report", model.report().toJson()}});
     }

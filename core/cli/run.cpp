@@ -3,9 +3,7 @@
 //
 // gguf run: one prompt, one answer.
 
-#include "core/cli/context.h"
-#include "core/host/chat_prompt.h"
-#include "core/host/recommended_sampling.h"
+#include "core/cli/model_access.h"
 
 namespace loader::cli {
 namespace {
@@ -26,22 +24,20 @@ struct Prompt {
     bool continuesText = false;
 };
 
-Result<Prompt> encodePrompt(const Context& context, host::LoadedModel& model, const std::string& text) {
-    LOADER_TRY(const host::ModelText* words, model.text());
+Result<Prompt> encodePrompt(const Context& context, ModelAccess& model, const std::string& text) {
     Prompt prompt;
     if (context.arguments.has("chat")) {
         chat::Json messages = chat::Json::array();
         if (const auto system = context.arguments.text("system"))
             messages.push_back(chat::makeMessage("system", *system));
         messages.push_back(chat::makeMessage("user", text));
-        LOADER_TRY(const chat::Template* compiled, model.chatTemplate());
-        LOADER_TRY(prompt.ids, host::chatPrompt(*compiled, words->tokenizer, messages, context.cancel));
+        LOADER_TRY(prompt.ids, model.chatPrompt(messages, context.cancel));
         return prompt;
     }
     host::RawTextOptions options;
     options.addSpecial = !context.arguments.has("no-bos");
     options.parseSpecial = !context.arguments.has("no-special");
-    LOADER_TRY(prompt.ids, host::rawPrompt(words->tokenizer, text, options));
+    LOADER_TRY(prompt.ids, model.rawPrompt(text, options));
     prompt.continuesText = !text.empty();
     return prompt;
 }
@@ -55,29 +51,28 @@ Result<int> runCommand(Context& context) {
     LOADER_CHECK(answerOptions(context, {}));  // a wrong option is told before a model is loaded
     LOADER_TRY(const host::LoadRequest request, loadRequest(context));
     LOADER_TRY(const std::string text, promptText(context));
-    LOADER_TRY(const Loaded loaded, loadModel(context, request));
-    LOADER_TRY(host::AnswerOptions options,
-               answerOptions(context, host::recommendedSampling(loaded.model->file().metadata())));
-    LOADER_TRY(Prompt prompt, encodePrompt(context, *loaded.model, text));
+    LOADER_TRY(const auto model, openModel(context, request));
+    LOADER_TRY(host::AnswerOptions options, answerOptions(context, model->recommendedSampling()));
+    LOADER_TRY(Prompt prompt, encodePrompt(context, *model, text));
     options.removeSpacePrefix = !prompt.continuesText;
 
     ProgressLine progress("Reading the prompt");
     host::AnswerCallbacks callbacks;
-    callbacks.piece = [&output, &progress](const std::string& piece) {
+    callbacks.piece = [&output, &progress](const host::AnswerPiece& piece) {
         progress.clear();
-        return output.json() ? output.writeJson({{"text", piece}}) : output.write(piece);
+        if (piece.text.empty()) return true;
+        return output.json() ? output.writeJson({{"text", piece.text}}) : output.write(piece.text);
     };
     if (prompt.ids.size() > kShowProgressFrom) {
         callbacks.promptProgress = [&progress](std::size_t done, std::size_t total) {
             progress.report(done, total);
         };
     }
-    host::Generator generator(*loaded.model);
     LOADER_TRY(const host::Answer answer,
-               generator.answer(std::move(prompt.ids), options, callbacks, context.cancel));
+               model->answer(std::move(prompt.ids), options, callbacks, context.cancel));
     progress.clear();
     if (output.json()) {
-        output.writeJson(answerJson(answer, loaded.model->report()));
+        output.writeJson(answerJson(answer, model->report()));
     } else {
         // A pipe gets the text and nothing else; a terminal's prompt should not stick to it.
         const bool lineOpen = !answer.text.empty() && answer.text.back() != '\n';

@@ -3,6 +3,7 @@
 
 #include "core/host/generator.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -49,6 +50,8 @@ struct Generator::Run {
     Clock::time_point lastToken{};
     Clock::time_point lastCheck = Clock::now();
     std::size_t picked = 0;
+    /// Prompt and what was produced before: all that is read before the first token.
+    std::size_t toRead = 0;
     bool unwanted = false;
 };
 
@@ -81,11 +84,12 @@ Result<Answer> Generator::answer(std::vector<TokenId> prompt, const AnswerOption
     session::GenerationOptions generationOptions;
     generationOptions.sampling = options.sampling;
     generationOptions.vocabularySize = m_model.program().vocabulary;
-    generationOptions.maxTokens = options.maxTokens;
+    if (options.maxTokens) generationOptions.maxTokens = static_cast<std::size_t>(*options.maxTokens);
     generationOptions.contextTokens = m_model.contextTokens();
     generationOptions.batchTokens = m_model.batchTokens();
     generationOptions.stops = options.stops;
     generationOptions.ignoreEnd = options.ignoreEnd;
+    generationOptions.produced = options.produced;
     generationOptions.cachedTokens = answer.cachedTokens;
     std::shared_ptr<const text::Vocabulary> vocabulary;
     if (m_model.hasText()) {
@@ -99,12 +103,13 @@ Result<Answer> Generator::answer(std::vector<TokenId> prompt, const AnswerOption
                session::Generation::create(std::move(generationOptions), std::move(prompt), stream));
 
     Run run{generation, options, callbacks, answer, {}, {}, {}, {}, {}};
+    run.toRead = generation.tokens().size();
     while (!generation.done()) {
         auto stepped = step(run, cancel);
         if (stepped.ok() && !run.unwanted) continue;
         const session::GenerationEvent event = generation.cancel();
         answer.text += event.text;
-        if (callbacks.piece && !event.text.empty()) callbacks.piece(event.text);
+        if (callbacks.piece && !event.text.empty()) callbacks.piece({std::nullopt, event.text});
         const bool asked = stepped.ok() || stepped.error().kind() == ErrorKind::Cancelled;
         if (!asked) answer.error = std::move(stepped).error();
         break;
@@ -119,6 +124,28 @@ Result<Answer> Generator::answer(std::vector<TokenId> prompt, const AnswerOption
         if (seconds > 0.0) answer.tokensPerSecond = static_cast<double>(run.picked - 1) / seconds;
     }
     return answer;
+}
+
+Result<std::vector<float>> Generator::score(std::span<const TokenId> ids, CancelToken cancel) {
+    if (ids.empty()) return Error(Errc::X001, {"The prompt has no tokens."});
+    if (ids.size() > m_model.contextTokens())
+        return Error(Errc::R902, {std::to_string(ids.size()), std::to_string(m_model.contextTokens())});
+    LOADER_CHECK(m_model.checkUnchanged());
+    LOADER_CHECK(clear());
+    backend::ForwardOutput out;
+    std::vector<backend::BatchItem> batch;
+    for (std::size_t begin = 0; begin < ids.size(); begin += batch.size()) {
+        batch.assign(std::min<std::size_t>(m_model.batchTokens(), ids.size() - begin), {});
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+            batch[i].token = ids[begin + i];
+            batch[i].position[0] = static_cast<std::uint32_t>(begin + i);
+            batch[i].wantsOutput = begin + i + 1 == ids.size();
+        }
+        LOADER_CHECK(m_model.session().forward(batch, {}, out, cancel));
+        m_history.append(ids.subspan(begin, batch.size()));
+        LOADER_CHECK(m_model.checkDamage());
+    }
+    return std::move(out.values);
 }
 
 Status Generator::request(Run& run) {
@@ -183,7 +210,7 @@ Status Generator::step(Run& run, CancelToken cancel) {
     }
     const bool inPrompt = run.picked == 0;
     if (inPrompt && run.callbacks.promptProgress)
-        run.callbacks.promptProgress(work->position + work->tokens.size(), run.answer.promptTokens);
+        run.callbacks.promptProgress(work->position + work->tokens.size(), run.toRead);
     if (!work->wantsOutput) return run.generation.evaluated();
 
     if (inPrompt) run.answer.promptMilliseconds = secondsSince(run.start) * 1000.0;
@@ -192,7 +219,11 @@ Status Generator::step(Run& run, CancelToken cancel) {
     if (inPrompt) run.firstToken = run.lastToken;
     ++run.picked;
     run.answer.text += event.text;
-    if (run.callbacks.piece && !event.text.empty()) run.unwanted = !run.callbacks.piece(event.text);
+    if (!run.callbacks.piece) return {};
+    // The end token is no part of the answer.
+    AnswerPiece piece{event.token, event.text};
+    if (event.done == session::StopReason::End) piece.token.reset();
+    if (piece.token || !piece.text.empty()) run.unwanted = !run.callbacks.piece(piece);
     return {};
 }
 

@@ -5,50 +5,22 @@
 // for every prompt that begins like what it holds.
 #pragma once
 
-#include <functional>
-#include <optional>
-#include <string>
+#include <vector>
+
+#include <span>
 #include <vector>
 
 #include "core/engine/session/generation.h"
 #include "core/engine/session/history.h"
 #include "core/host/loaded_model.h"
+#include "core/protocol/answer.h"
 
 namespace loader::host {
 
-struct AnswerOptions {
-    sampling::SamplingParameters sampling;
-    std::optional<std::size_t> maxTokens;
-    std::vector<std::string> stops;
-    bool ignoreEnd = false;
-    /// Takes away the space that encoding put in front of a text; unset it where the answer continues a text.
-    bool removeSpacePrefix = false;
-    /// Forgets the cache before every token and computes everything again.
-    bool keepCache = true;
-};
-
-struct AnswerCallbacks {
-    /// Text that may be shown, in whole characters. Returning false ends the answer as if cancelled.
-    std::function<bool(const std::string&)> piece;
-    std::function<void(std::size_t done, std::size_t total)> promptProgress;
-};
-
-struct Answer {
-    std::string text;
-    /// "end", "stop", "length", "context", "cancelled" or "error".
-    std::string stopReason;
-    std::size_t promptTokens = 0;
-    /// Of the prompt, taken from the cache.
-    std::size_t cachedTokens = 0;
-    /// Generated, without the end token.
-    std::size_t tokens = 0;
-    /// Leaves out the first token; 0 where there were fewer than two.
-    double tokensPerSecond = 0.0;
-    double promptMilliseconds = 0.0;
-    /// Why the stop reason is "error"; the text so far is kept.
-    std::optional<Error> error;
-    std::vector<TokenId> ids;
-};
+using protocol::Answer;
+using protocol::AnswerCallbacks;
+using protocol::AnswerOptions;
+using protocol::AnswerPiece;
 
 /// @thread confined to one thread. The model must outlive it.
 class Generator {
@@ -59,6 +31,8 @@ public:
     /// @errors X001 empty prompt, R902 it does not fit, X006, T211, F801 the file changed
     Result<Answer> answer(std::vector<TokenId> prompt, const AnswerOptions& options,
                           const AnswerCallbacks& callbacks, CancelToken cancel);
+    /// The logits behind the last token. @shape [vocabulary] @errors X001 no tokens, R902, X002, F801
+    Result<std::vector<float>> score(std::span<const TokenId> ids, CancelToken cancel);
     /// Forgets everything.
     Status clear();
     std::span<const TokenId> cached() const { return m_history.tokens(); }

@@ -60,9 +60,17 @@ LoadedModel::~LoadedModel() = default;
 
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const LoadRequest& request, BackendRegistry& registry,
                                                        backend::Progress* progress, CancelToken cancel) {
+    LOADER_TRY(auto file, gguf::ModelFile::open(request.path));
+    return load(std::move(file), request, registry, progress, cancel);
+}
+
+Result<std::unique_ptr<LoadedModel>> LoadedModel::load(std::unique_ptr<gguf::ModelFile> file,
+                                                       const LoadRequest& request, BackendRegistry& registry,
+                                                       backend::Progress* progress, CancelToken cancel) {
     const auto start = std::chrono::steady_clock::now();
     const std::uint64_t before = residentBytes();
     auto model = std::unique_ptr<LoadedModel>(new LoadedModel());
+    model->m_file = std::move(file);
     model->m_request = request;
     model->m_report.overrides = request.overrides;
     LOADER_CHECK(model->open(progress, cancel));
@@ -75,7 +83,6 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const LoadRequest& reques
 }
 
 Status LoadedModel::open(backend::Progress* progress, CancelToken cancel) {
-    LOADER_TRY(m_file, gguf::ModelFile::open(m_request.path));
     auto lowered = arch::lower(m_file->metadata(), m_file->tensors(), m_request.architecture);
     if (!lowered.ok()) return std::move(lowered).error().within(m_request.path);
     m_program = std::move(lowered->program);
@@ -203,7 +210,11 @@ Status LoadedModel::checkMemory(backend::Backend& backend, const backend::Device
     // A mapped file takes no memory of its own: its pages can be dropped and read again.
     if (!isProcessor(device)) return {};
     const std::uint64_t own = needed.kv + needed.compute + needed.output;
-    const auto available = availableMemory();
+    std::optional<AvailableMemory> available;
+    if (m_request.availableBytes != 0)
+        available = AvailableMemory{m_request.availableBytes, m_request.availableSource};
+    else
+        available = availableMemory();
     if (!available || own <= available->bytes) return {};
     const std::uint32_t fits =
         largestContext(backend, device.id, m_program, loadOptions(), 0, available->bytes);

@@ -15,10 +15,15 @@
 #include "core/engine/gguf/model_file.h"
 #include "core/engine/text/tokenizer.h"
 #include "core/host/backend_registry.h"
-#include "core/host/load_report.h"
 #include "core/host/model_weights.h"
+#include "core/protocol/load_report.h"
 
 namespace loader::host {
+
+using protocol::GpuLayers;
+using protocol::kDefaultContextTokens;
+using protocol::LoadReport;
+using protocol::LoadRequest;
 
 /// The word list and all that reads it. @thread const
 struct ModelText {
@@ -40,6 +45,11 @@ public:
     /// @errors those of ModelFile, lower() and Vocabulary; B701 … B707; M140, R901; X002; X001 a context that
     ///         the model cannot have
     static Result<std::unique_ptr<LoadedModel>> load(const LoadRequest& request, BackendRegistry& registry,
+                                                     backend::Progress* progress = nullptr,
+                                                     CancelToken cancel = {});
+    /// The same with a file that is open already.
+    static Result<std::unique_ptr<LoadedModel>> load(std::unique_ptr<gguf::ModelFile> file,
+                                                     const LoadRequest& request, BackendRegistry& registry,
                                                      backend::Progress* progress = nullptr,
                                                      CancelToken cancel = {});
     ~LoadedModel();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 #include "core/engine/base/result.h"
 
@@ -15,9 +16,16 @@ class CancelFlag {
 public:
     void request() { m_requested.store(true, std::memory_order_relaxed); }
     void clear() { m_requested.store(false, std::memory_order_relaxed); }
-    bool requested() const { return m_requested.load(std::memory_order_relaxed); }
+    bool requested() const {
+        // One thread looks at a time, as a rule; a look that gets lost does not matter.
+        m_looks.store(m_looks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        return m_requested.load(std::memory_order_relaxed);
+    }
+    /// How often somebody looked: work that looks no more, and has not ended, hangs.
+    std::uint64_t looks() const { return m_looks.load(std::memory_order_relaxed); }
 
 private:
+    mutable std::atomic<std::uint64_t> m_looks{0};
     std::atomic<bool> m_requested{false};
     static_assert(std::atomic<bool>::is_always_lock_free);
 };

@@ -3,6 +3,7 @@
 
 #include "core/engine/base/error.h"
 
+#include <iterator>
 #include <utility>
 
 namespace loader {
@@ -71,6 +72,13 @@ std::string Error::toString() const {
     std::string text = std::string(name()) + ": " + message();
     if (!m_place.empty()) text += " [" + m_place + "]";
     return text + " " + action();
+}
+
+std::optional<Errc> errorFromName(std::string_view name) {
+    for (std::size_t i = 0; i < std::size(kRows); ++i) {
+        if (kRows[i].name == name) return static_cast<Errc>(i);
+    }
+    return std::nullopt;
 }
 
 std::string_view errorName(Errc code) {

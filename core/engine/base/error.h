@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,5 +77,7 @@ private:
 
 /// The name of a code, for example "GG055".
 std::string_view errorName(Errc code);
+/// The code of a name; nothing where there is no such code.
+std::optional<Errc> errorFromName(std::string_view name);
 
 }  // namespace loader

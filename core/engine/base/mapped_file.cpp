@@ -52,14 +52,18 @@ Result<std::unique_ptr<FileSource>> FileSource::open(const std::string& path) {
     HANDLE handle = CreateFileW(wide.c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, nullptr,
                                 OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
     if (handle == INVALID_HANDLE_VALUE) return Error(Errc::F804, {}, path);
+    return adopt(reinterpret_cast<std::intptr_t>(handle), path);
+}
+
+Result<std::unique_ptr<FileSource>> FileSource::adopt(std::intptr_t descriptor, const std::string& name) {
+    const HANDLE handle = reinterpret_cast<HANDLE>(descriptor);
     LARGE_INTEGER size{};
     if (GetFileType(handle) != FILE_TYPE_DISK || !GetFileSizeEx(handle, &size)) {
         CloseHandle(handle);
-        return Error(Errc::F803, {"a device"}, path);
+        return Error(Errc::F803, {"a device"}, name);
     }
-    return std::unique_ptr<FileSource>(new FileSource(path, reinterpret_cast<std::intptr_t>(handle),
-                                                      static_cast<std::uint64_t>(size.QuadPart),
-                                                      modifiedTime(handle)));
+    return std::unique_ptr<FileSource>(
+        new FileSource(name, descriptor, static_cast<std::uint64_t>(size.QuadPart), modifiedTime(handle)));
 }
 
 FileSource::~FileSource() {
@@ -143,13 +147,18 @@ Result<std::unique_ptr<FileSource>> FileSource::open(const std::string& path) {
         if (errno == EACCES || errno == EPERM) return Error(Errc::F804, {}, path);
         return Error(Errc::F805, {std::strerror(errno)}, path);
     }
+    return adopt(descriptor, path);
+}
+
+Result<std::unique_ptr<FileSource>> FileSource::adopt(std::intptr_t descriptor, const std::string& name) {
     struct stat facts {};
-    if (::fstat(descriptor, &facts) != 0 || !S_ISREG(facts.st_mode)) {
-        ::close(descriptor);
-        return Error(Errc::F803, {nameOfKind(facts.st_mode)}, path);
+    const int handle = static_cast<int>(descriptor);
+    if (::fstat(handle, &facts) != 0 || !S_ISREG(facts.st_mode)) {
+        ::close(handle);
+        return Error(Errc::F803, {nameOfKind(facts.st_mode)}, name);
     }
     return std::unique_ptr<FileSource>(
-        new FileSource(path, descriptor, static_cast<std::uint64_t>(facts.st_size), modifiedTime(facts)));
+        new FileSource(name, descriptor, static_cast<std::uint64_t>(facts.st_size), modifiedTime(facts)));
 }
 
 FileSource::~FileSource() {

@@ -21,6 +21,9 @@ class FileSource final : public ByteSource {
 public:
     /// @errors F802 missing, F803 not a regular file, F804 not readable, F805 other.
     static Result<std::unique_ptr<FileSource>> open(const std::string& path);
+    /// A descriptor that somebody else opened for reading; it is closed with this object, or on failure.
+    /// @param name for messages. @errors F803, F805
+    static Result<std::unique_ptr<FileSource>> adopt(std::intptr_t descriptor, const std::string& name);
     ~FileSource() override;
     FileSource(const FileSource&) = delete;
     FileSource& operator=(const FileSource&) = delete;

@@ -298,6 +298,21 @@ Result<std::unique_ptr<ModelFile>> ModelFile::open(const std::string& path, cons
     return ModelOpener(openSource, options).open(path);
 }
 
+Result<std::unique_ptr<ModelFile>> ModelFile::openFiles(std::vector<std::unique_ptr<FileSource>> files,
+                                                        const OpenOptions& options) {
+    if (files.empty()) return Error(Errc::F802);
+    const std::string first = files.front()->path();
+    const auto openSource = [&files](const std::string& wanted, Shard& shard) -> Status {
+        const auto found = std::ranges::find_if(
+            files, [&wanted](const auto& file) { return file && file->path() == wanted; });
+        if (found == files.end()) return Error(Errc::F802, {}, wanted);
+        shard.onDisk = found->get();
+        shard.source = std::move(*found);
+        return {};
+    };
+    return ModelOpener(openSource, options).open(first);
+}
+
 Result<std::unique_ptr<ModelFile>> ModelFile::openMemory(std::span<const MemoryFile> folder,
                                                          const std::string& path,
                                                          const OpenOptions& options) {

@@ -49,6 +49,9 @@ public:
     /// Any part of a split set may be named.
     /// @errors GG001 … GG062, S301 … S310, F801 … F805; place names the file
     static Result<std::unique_ptr<ModelFile>> open(const std::string& path, const OpenOptions& options = {});
+    /// The same with files that are open already, as a process that may open none is given them.
+    static Result<std::unique_ptr<ModelFile>> openFiles(std::vector<std::unique_ptr<FileSource>> files,
+                                                        const OpenOptions& options = {});
     /// The same with a folder in memory.
     static Result<std::unique_ptr<ModelFile>> openMemory(std::span<const MemoryFile> folder,
                                                          const std::string& path,

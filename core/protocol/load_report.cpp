@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 
-#include "core/host/load_report.h"
+#include "core/protocol/load_report.h"
 
 #include <array>
 #include <string_view>
 
-namespace loader::host {
+namespace loader::protocol {
 
 void applyEnvironment(LoadRequest& request, const std::string& backendVariable,
                       const std::string& gpuVariable) {
@@ -48,4 +48,4 @@ Json LoadReport::toJson() const {
     return json;
 }
 
-}  // namespace loader::host
+}  // namespace loader::protocol

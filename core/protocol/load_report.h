@@ -9,9 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "backends/api/backend.h"
+#include "core/engine/base/error.h"
+#include "core/engine/graph/kv_type.h"
+#include "core/protocol/wire.h"
 
-namespace loader::host {
+namespace loader::protocol {
 
 using Json = nlohmann::ordered_json;
 
@@ -21,6 +23,19 @@ struct GpuLayers {
     Kind kind = Kind::Auto;
     std::uint32_t number = 0;
     bool none() const { return kind == Kind::Number && number == 0; }
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit(self.kind);
+        visit(self.number);
+    }
+};
+template <>
+struct LastOf<GpuLayers::Kind> {
+    static constexpr auto value = GpuLayers::Kind::Number;
+};
+template <>
+struct LastOf<graph::KvType> {
+    static constexpr auto value = graph::KvType::F32;
 };
 
 /// What a context is where nobody names one: as the model was trained, but at most this many tokens, because
@@ -39,14 +54,40 @@ struct LoadRequest {
     GpuLayers gpuLayers;
     /// "auto" or an id.
     std::string backend = "auto";
-    backend::KvType kv = backend::KvType::F16;
+    /// A device of that back end; empty: its first that can.
+    std::string device;
+    graph::KvType kv = graph::KvType::F16;
     bool lockMemory = false;
     bool useMmap = true;
     unsigned sequences = 1;
     /// Forces an instruction-set tier of the back end; empty takes the best.
     std::string tier;
+    /// Memory that may be taken, and what limits it; 0: the system is asked. A worker in its sandbox cannot
+    /// ask.
+    std::uint64_t availableBytes = 0;
+    std::string availableSource;
     /// Sentences that name each environment variable that changed this request.
     std::vector<std::string> overrides;
+
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit(self.path);
+        visit(self.architecture);
+        visit(self.contextTokens);
+        visit(self.threads);
+        visit(self.batchTokens);
+        visit(self.gpuLayers);
+        visit(self.backend);
+        visit(self.device);
+        visit(self.kv);
+        visit(self.lockMemory);
+        visit(self.useMmap);
+        visit(self.sequences);
+        visit(self.tier);
+        visit(self.availableBytes);
+        visit(self.availableSource);
+        visit(self.overrides);
+    }
 };
 
 /// Applies GGUF_BACKEND (where the request says auto) and GGUF_GPU_ENABLED (0, false, no, off), and notes
@@ -62,6 +103,14 @@ struct LoadStep {
     /// "loaded", "refused" or "failed".
     std::string result;
     std::string reason;
+
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit(self.backend);
+        visit(self.device);
+        visit(self.result);
+        visit(self.reason);
+    }
 };
 
 struct LoadReport {
@@ -84,6 +133,24 @@ struct LoadReport {
     std::vector<Error> warnings;
 
     Json toJson() const;
+
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit(self.steps);
+        visit(self.backend);
+        visit(self.device);
+        visit(self.gpuLayers);
+        visit(self.tier);
+        visit(self.threads);
+        visit(self.contextTokens);
+        visit(self.estimatedBytes);
+        visit(self.measuredBytes);
+        visit(self.loadMilliseconds);
+        visit(self.lockEffect);
+        visit(self.mapEffect);
+        visit(self.overrides);
+        visit(self.warnings);
+    }
 };
 
-}  // namespace loader::host
+}  // namespace loader::protocol

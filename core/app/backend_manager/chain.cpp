@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+
+#include "core/app/backend_manager/chain.h"
+
+#include <algorithm>
+
+namespace loader::app {
+namespace {
+
+using protocol::DeviceClass;
+using protocol::GpuLayers;
+
+constexpr const char* kProcessor = "cpu";
+constexpr std::size_t kLossesAllowed = 3;
+constexpr auto kLossWindow = std::chrono::minutes(10);
+constexpr auto kForgiven = std::chrono::minutes(30);
+
+bool isGpu(const protocol::DeviceEntry& device) {
+    return device.kind == DeviceClass::DiscreteGpu || device.kind == DeviceClass::IntegratedGpu;
+}
+
+/// Discrete before integrated; what a program only pretends to be is never chosen by itself.
+int rankOf(const protocol::DeviceEntry& device) {
+    return device.kind == DeviceClass::DiscreteGpu ? 0 : 1;
+}
+
+void addDevices(const protocol::LoadRequest& request, const ProbedBackend& backend, bool named,
+                std::vector<Link>& chain, std::vector<protocol::LoadStep>& passedOver) {
+    std::vector<const protocol::DeviceEntry*> usable;
+    const auto leaveOut = [&](const std::string& device, const std::string& reason) {
+        passedOver.push_back({backend.entry.id, device, "refused", reason});
+    };
+    for (const protocol::DeviceEntry& device : backend.devices) {
+        if (!request.device.empty() && device.id != request.device) continue;
+        if (!device.refusal.empty()) {
+            leaveOut(device.id, device.refusal.front().toString());
+        } else if (!isGpu(device) && !named) {
+            leaveOut(device.id, "it is no GPU; it is used only when it is named");
+        } else if (isGpu(device) && request.gpuLayers.none()) {
+            leaveOut(device.id, "no layers may go to a GPU");
+        } else {
+            usable.push_back(&device);
+        }
+    }
+    std::stable_sort(usable.begin(), usable.end(),
+                     [](const auto* a, const auto* b) { return rankOf(*a) < rankOf(*b); });
+    for (const protocol::DeviceEntry* device : usable)
+        chain.push_back({backend.entry.id, device->id, request.gpuLayers, isGpu(*device)});
+}
+
+}  // namespace
+
+bool Link::operator==(const Link& other) const {
+    return backend == other.backend && device == other.device && gpuLayers.kind == other.gpuLayers.kind &&
+           gpuLayers.number == other.gpuLayers.number;
+}
+
+std::string Link::words() const {
+    std::string text = backend;
+    if (!device.empty() && device != backend) text += " on " + device;
+    if (gpu && gpuLayers.kind == GpuLayers::Kind::Number)
+        text += ", " + std::to_string(gpuLayers.number) + " layers";
+    return text;
+}
+
+std::vector<Link> makeChain(const protocol::LoadRequest& request, std::span<const ProbedBackend> backends,
+                            std::vector<protocol::LoadStep>& passedOver) {
+    if (request.backend == kProcessor) return {{kProcessor, request.device, request.gpuLayers, false}};
+    const bool automatic = request.backend == "auto";
+    std::vector<const ProbedBackend*> candidates;
+    for (const ProbedBackend& backend : backends) {
+        const bool wanted = automatic ? backend.entry.automatic && backend.entry.id != kProcessor
+                                      : backend.entry.id == request.backend;
+        if (wanted) candidates.push_back(&backend);
+    }
+    std::stable_sort(candidates.begin(), candidates.end(),
+                     [](const auto* a, const auto* b) { return a->entry.priority > b->entry.priority; });
+    std::vector<Link> chain;
+    for (const ProbedBackend* backend : candidates) {
+        const Error* reason = nullptr;
+        if (!backend->entry.refusal.empty()) reason = &backend->entry.refusal.front();
+        if (!reason && !backend->failure.empty()) reason = &backend->failure.front();
+        if (reason)
+            passedOver.push_back({backend->entry.id, "", "refused", reason->toString()});
+        else
+            addDevices(request, *backend, !automatic, chain, passedOver);
+    }
+    // A back end that was named and has nothing to offer is the user's to hear of, not replaced in silence.
+    if (automatic) chain.push_back({kProcessor, "", request.gpuLayers, false});
+    return chain;
+}
+
+Recovery recoveryFrom(const Error& error, std::size_t failures) {
+    switch (error.kind()) {
+        case ErrorKind::DeviceLost:
+            if (error.code() == Errc::B709) return Recovery::Next;
+            return failures < 2 ? Recovery::Same : Recovery::Next;
+        case ErrorKind::Driver: return failures < 2 ? Recovery::Same : Recovery::Next;
+        case ErrorKind::OutOfMemory:
+            // A conversation that is too long for the context is too long on every link.
+            return error.code() == Errc::R902 ? Recovery::GiveUp : Recovery::Next;
+        case ErrorKind::Unsupported:
+        case ErrorKind::SelfTestMismatch:
+        case ErrorKind::VersionMismatch: return Recovery::Next;
+        case ErrorKind::NotFound: return error.code() == Errc::B701 ? Recovery::Next : Recovery::GiveUp;
+        case ErrorKind::CorruptData:
+            if (error.code() == Errc::B707) return Recovery::Next;
+            // A worker whose memory was overwritten talks nonsense; a damaged file is damaged everywhere.
+            if (error.code() != Errc::W601 && error.code() != Errc::W607) return Recovery::GiveUp;
+            return failures < 2 ? Recovery::Same : Recovery::Next;
+        default: return Recovery::GiveUp;
+    }
+}
+
+void LossRecord::note(const Link& link, Clock::time_point when) {
+    // Losses before a quiet half hour count no more.
+    std::erase_if(m_losses, [&](const Loss& loss) { return when - loss.when > kForgiven; });
+    m_losses.push_back({link, when});
+}
+
+bool LossRecord::tooOften(const Link& link, Clock::time_point now) const {
+    if (!link.gpu) return false;
+    const auto recent = std::count_if(m_losses.begin(), m_losses.end(), [&](const Loss& loss) {
+        return loss.link == link && now - loss.when < kLossWindow;
+    });
+    return static_cast<std::size_t>(recent) >= kLossesAllowed;
+}
+
+}  // namespace loader::app

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// What a worker is asked for, one function each.
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/app/worker_client/worker_client.h"
+#include "core/engine/base/mapped_file.h"
+#include "core/engine/gguf/model_file.h"
+#include "core/protocol/shared_memory.h"
+
+namespace loader::app {
+namespace {
+
+using namespace protocol;
+
+/// Longer bytes go through shared memory.
+constexpr std::size_t kMostHere = 256u << 10;
+/// Text that a worker may send before we say that it was read, and how much is read before we say so.
+constexpr std::uint32_t kCredit = 64u << 10;
+constexpr std::uint32_t kGrantStep = 16u << 10;
+/// Tokens that a template may add to the messages.
+constexpr std::uint64_t kTemplateTokens = 1u << 20;
+
+/// A blob, with the memory that has to live until it is sent.
+struct Parcel {
+    Blob blob;
+    std::optional<SharedMemory> memory;
+};
+
+Result<Parcel> pack(std::span<const std::byte> bytes) {
+    Parcel parcel;
+    if (bytes.size() <= kMostHere) {
+        const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+        parcel.blob.here.assign(data, data + bytes.size());
+        return parcel;
+    }
+    LOADER_TRY(SharedMemory memory, SharedMemory::create(bytes.size()));
+    std::memcpy(memory.bytes().data(), bytes.data(), bytes.size());
+    parcel.blob.sharedBytes = bytes.size();
+    parcel.memory.emplace(std::move(memory));
+    return parcel;
+}
+
+std::vector<std::intptr_t> descriptorsOf(const Parcel& parcel) {
+    if (!parcel.memory) return {};
+    return {parcel.memory->descriptor()};
+}
+
+/// All parts of the model that are there; which ones must be is for the worker to say.
+Result<std::vector<std::unique_ptr<FileSource>>> openParts(const std::string& path) {
+    std::vector<std::unique_ptr<FileSource>> parts;
+    LOADER_TRY(auto first, FileSource::open(path));
+    parts.push_back(std::move(first));
+    const auto name = gguf::parseShardName(path);
+    if (!name) return parts;
+    const std::uint32_t most = std::min<std::uint32_t>(name->count, kMaximumDescriptors);
+    for (std::uint32_t number = 1; number <= most; ++number) {
+        if (number == name->number) continue;
+        auto part = FileSource::open(name->path(number));
+        if (part.ok()) parts.push_back(std::move(part).value());
+    }
+    return parts;
+}
+
+}  // namespace
+
+Result<Loaded> WorkerClient::load(const LoadRequest& request, const LoadProgress& progress,
+                                  CancelToken cancel) {
+    LOADER_TRY(const auto parts, openParts(request.path));
+    LoadModel message{request, {}};
+    std::vector<std::intptr_t> descriptors;
+    for (const auto& part : parts) {
+        message.parts.push_back(part->path());
+        descriptors.push_back(part->descriptor());
+    }
+    begin("loading");
+    // Locking a whole model in memory shows no progress and may take minutes.
+    m_lockingMemory = request.lockMemory;
+    LOADER_CHECK(post(MessageType::LoadModel, 0, encode(message), descriptors));
+    Wait wait{cancel};
+    while (true) {
+        LOADER_TRY(Incoming incoming, next(0, wait));
+        if (const auto* report = std::get_if<protocol::Progress>(&incoming.message)) {
+            if (progress) progress(report->done, report->total);
+        } else if (auto* loaded = std::get_if<Loaded>(&incoming.message)) {
+            m_lockingMemory = false;
+            m_vocabulary = loaded->vocabulary;
+            m_contextTokens = loaded->report.contextTokens;
+            loaded->report.measuredBytes = m_process->residentBytes();
+            m_phase = "idle";
+            return std::move(*loaded);
+        }
+    }
+}
+
+Result<std::vector<TokenId>> WorkerClient::prepare(const Prepare& how, std::string_view text,
+                                                   CancelToken cancel) {
+    LOADER_TRY(Parcel parcel, pack(std::as_bytes(std::span(text.data(), text.size()))));
+    Prepare message = how;
+    message.text = std::move(parcel.blob);
+    RequestLimits limits;
+    limits.vocabulary = m_vocabulary;
+    limits.prompt = text.size() + kTemplateTokens;
+    const std::uint32_t request = begin("reading text");
+    LOADER_CHECK(post(MessageType::Prepare, request, encode(message), descriptorsOf(parcel), limits));
+    Wait wait{cancel, Clock::now() + m_options.limits.prepare};
+    std::vector<TokenId> ids;
+    while (true) {
+        auto incoming = next(request, wait);
+        if (!incoming.ok()) return abandoned(request, std::move(incoming).error());
+        const auto& prepared = std::get<Prepared>(incoming->message);
+        ids.insert(ids.end(), prepared.ids.begin(), prepared.ids.end());
+        if (prepared.last) return ids;
+    }
+}
+
+Result<Answer> WorkerClient::generate(std::span<const TokenId> prompt, const AnswerOptions& options,
+                                      const AnswerCallbacks& callbacks, CancelToken cancel) {
+    std::vector<TokenId> ids(prompt.begin(), prompt.end());
+    ids.insert(ids.end(), options.produced.begin(), options.produced.end());
+    LOADER_TRY(Parcel parcel, pack(std::as_bytes(std::span(ids))));
+    Generate message{std::move(parcel.blob), static_cast<std::uint32_t>(prompt.size()), options, kCredit};
+    RequestLimits limits;
+    limits.vocabulary = m_vocabulary;
+    limits.produced = options.produced.size();
+    limits.tokens = std::min(options.maxTokens.value_or(m_contextTokens), m_contextTokens);
+    limits.prompt = prompt.size();
+    limits.credit = kCredit;
+    const std::uint32_t request = begin("reading the prompt");
+    LOADER_CHECK(post(MessageType::Generate, request, encode(message), descriptorsOf(parcel), limits));
+
+    Answer answer;
+    answer.promptTokens = prompt.size();
+    answer.ids = options.produced;
+    Wait wait{cancel};
+    std::uint32_t unread = 0;
+    while (true) {
+        auto incoming = next(request, wait);
+        if (!incoming.ok()) {
+            const Error error = abandoned(request, std::move(incoming).error());
+            const bool cancelled = error.code() == Errc::X002;
+            // Refused before anything began: there is no answer.
+            if (!cancelled && !isWorkerDeath(error)) return error;
+            answer.stopReason = cancelled ? "cancelled" : "error";
+            if (!cancelled) answer.error = error;
+            answer.tokens = answer.ids.size();
+            return answer;
+        }
+        if (const auto* report = std::get_if<protocol::PromptProgress>(&incoming->message)) {
+            if (callbacks.promptProgress) callbacks.promptProgress(report->done, report->total);
+        } else if (auto* piece = std::get_if<Piece>(&incoming->message)) {
+            answer.text += piece->text;
+            if (piece->token) answer.ids.push_back(*piece->token);
+            m_phase = "writing token " + std::to_string(answer.ids.size());
+            const bool wanted = !callbacks.piece || callbacks.piece({piece->token, piece->text});
+            if (!wanted && !wait.cancelled) LOADER_CHECK(this->cancel(request, wait));
+            unread += static_cast<std::uint32_t>(piece->text.size());
+            if (unread >= kGrantStep) {
+                m_view.grant(request, unread);
+                LOADER_CHECK(post(MessageType::Credit, request, encode(Credit{unread})));
+                unread = 0;
+            }
+        } else if (const auto* done = std::get_if<Done>(&incoming->message)) {
+            m_phase = "idle";
+            answer.stopReason = done->stopReason;
+            answer.cachedTokens = done->cachedTokens;
+            answer.tokens = done->tokens;
+            answer.tokensPerSecond = done->tokensPerSecond;
+            answer.promptMilliseconds = done->promptMilliseconds;
+            if (!done->error.empty()) answer.error = done->error.front();
+            return answer;
+        }
+    }
+}
+
+Result<std::vector<float>> WorkerClient::score(std::span<const TokenId> ids, CancelToken cancel) {
+    LOADER_TRY(Parcel parcel, pack(std::as_bytes(ids)));
+    LOADER_TRY(SharedMemory memory, SharedMemory::create(std::uint64_t{m_vocabulary} * sizeof(float)));
+    std::vector<std::intptr_t> descriptors = descriptorsOf(parcel);
+    descriptors.push_back(memory.descriptor());
+    RequestLimits limits;
+    limits.values = m_vocabulary;
+    const std::uint32_t request = begin("computing scores");
+    LOADER_CHECK(
+        post(MessageType::Score, request, encode(Score{std::move(parcel.blob)}), descriptors, limits));
+    Wait wait{cancel};
+    auto incoming = next(request, wait);
+    if (!incoming.ok()) return abandoned(request, std::move(incoming).error());
+    // Copied first: the worker could write there at any time.
+    const std::vector<std::byte> bytes = memory.copy();
+    std::vector<float> values(m_vocabulary);
+    std::memcpy(values.data(), bytes.data(), bytes.size());
+    return values;
+}
+
+Result<std::vector<BackendEntry>> WorkerClient::listBackends() {
+    const std::uint32_t request = begin("listing back ends");
+    LOADER_CHECK(post(MessageType::ListBackends, request, encode(ListBackends{})));
+    Wait wait{{}, Clock::now() + m_options.limits.step};
+    LOADER_TRY(Incoming incoming, next(request, wait));
+    return std::move(std::get<BackendList>(incoming.message).backends);
+}
+
+Result<std::vector<DeviceEntry>> WorkerClient::probe(const ProbeBackend& probe) {
+    const std::uint32_t request = begin("probing");
+    LOADER_CHECK(post(MessageType::ProbeBackend, request, encode(probe)));
+    Wait wait{{}, Clock::now() + m_options.limits.step};
+    LOADER_TRY(Incoming incoming, next(request, wait));
+    return std::move(std::get<DeviceList>(incoming.message).devices);
+}
+
+Error WorkerClient::abandoned(std::uint32_t request, Error error) {
+    // It ends by itself later; what still comes for it is nobody's.
+    if (error.code() == Errc::X002) m_view.cancel(request);
+    return error;
+}
+
+}  // namespace loader::app

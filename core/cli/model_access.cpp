@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+
+#include "core/cli/model_access.h"
+
+#include <QCoreApplication>
+#include <QDir>
+
+#include "core/app/backend_manager/model_host.h"
+#include "core/engine/gguf/keys.h"
+#include "core/host/recommended_sampling.h"
+
+namespace loader::cli {
+namespace {
+
+class InProcess final : public ModelAccess {
+public:
+    explicit InProcess(Loaded loaded) : m_loaded(std::move(loaded)), m_generator(*m_loaded.model) {}
+
+    std::string name() const override { return m_loaded.model->name(); }
+    bool hasTemplate() const override {
+        return m_loaded.model->file().metadata().contains(gguf::keys::kChatTemplate);
+    }
+    sampling::SamplingParameters recommendedSampling() const override {
+        return host::recommendedSampling(m_loaded.model->file().metadata());
+    }
+    const protocol::LoadReport& report() const override { return m_loaded.model->report(); }
+    Result<std::vector<TokenId>> chatPrompt(const chat::Json& messages, CancelToken cancel) override {
+        LOADER_TRY(const host::ModelText* words, m_loaded.model->text());
+        LOADER_TRY(const chat::Template* compiled, m_loaded.model->chatTemplate());
+        return host::chatPrompt(*compiled, words->tokenizer, messages, cancel);
+    }
+    Result<std::vector<TokenId>> rawPrompt(std::string_view text,
+                                           const host::RawTextOptions& options) override {
+        LOADER_TRY(const host::ModelText* words, m_loaded.model->text());
+        return host::rawPrompt(words->tokenizer, text, options);
+    }
+    Result<protocol::Answer> answer(std::vector<TokenId> prompt, const protocol::AnswerOptions& options,
+                                    const protocol::AnswerCallbacks& callbacks, CancelToken cancel) override {
+        return m_generator.answer(std::move(prompt), options, callbacks, cancel);
+    }
+
+private:
+    Loaded m_loaded;
+    host::Generator m_generator;
+};
+
+class InWorker final : public ModelAccess {
+public:
+    explicit InWorker(std::unique_ptr<app::ModelHost> model) : m_model(std::move(model)) {}
+
+    std::string name() const override { return m_model->model().name; }
+    bool hasTemplate() const override { return m_model->model().hasTemplate; }
+    sampling::SamplingParameters recommendedSampling() const override { return m_model->model().recommended; }
+    const protocol::LoadReport& report() const override { return m_model->report(); }
+    Result<std::vector<TokenId>> chatPrompt(const chat::Json& messages, CancelToken cancel) override {
+        return m_model->prepare({protocol::PromptKind::Chat, true, true, {}}, messages.dump(), cancel);
+    }
+    Result<std::vector<TokenId>> rawPrompt(std::string_view text,
+                                           const host::RawTextOptions& options) override {
+        return m_model->prepare({protocol::PromptKind::Raw, options.addSpecial, options.parseSpecial, {}},
+                                text, {});
+    }
+    Result<protocol::Answer> answer(std::vector<TokenId> prompt, const protocol::AnswerOptions& options,
+                                    const protocol::AnswerCallbacks& callbacks, CancelToken cancel) override {
+        return m_model->generate(prompt, options, callbacks, cancel);
+    }
+
+private:
+    std::unique_ptr<app::ModelHost> m_model;
+};
+
+app::HostOptions hostOptions() {
+    app::HostOptions options;
+    const QDir programs(QCoreApplication::applicationDirPath());
+#ifdef Q_OS_WIN
+    options.worker.program = programs.filePath(QStringLiteral("gguf-worker.exe")).toStdString();
+#else
+    options.worker.program = programs.filePath(QStringLiteral("gguf-worker")).toStdString();
+#endif
+    options.worker.pluginFolder = host::BackendRegistry::defaultFolder();
+    options.worker.inheritErrors = debugIsOn();
+    return options;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ModelAccess>> openModel(Context& context, const host::LoadRequest& request) {
+    if (context.arguments.has("in-process")) {
+        LOADER_TRY(Loaded loaded, loadModel(context, request));
+        return std::unique_ptr<ModelAccess>(std::make_unique<InProcess>(std::move(loaded)));
+    }
+    ProgressLine progress("Loading");
+    LOADER_TRY(auto model,
+               app::ModelHost::load(
+                   request, hostOptions(),
+                   [&progress](std::uint64_t done, std::uint64_t total) { progress.report(done, total); },
+                   context.cancel));
+    progress.clear();
+    noteReport(context, model->report());
+    return std::unique_ptr<ModelAccess>(std::make_unique<InWorker>(std::move(model)));
+}
+
+}  // namespace loader::cli

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// What a probe is asked and what it answers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/protocol/wire.h"
+
+namespace loader::protocol {
+
+/// Descriptions of all plugins, without loading one.
+struct ListBackends {
+    template <class Self, class Visitor>
+    static void fields(Self&, Visitor&) {}
+};
+
+struct BackendEntry {
+    std::string id;
+    std::string displayName;
+    /// Empty for the one that is linked in.
+    std::string path;
+    std::int32_t priority = 0;
+    bool automatic = false;
+    /// Why it cannot be used: at most one.
+    std::vector<Error> refusal;
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit(self.id);
+        visit(self.displayName);
+        visit(self.path);
+        visit(self.priority);
+        visit(self.automatic);
+        visit(self.refusal);
+    }
+};
+
+struct BackendList {
+    std::vector<BackendEntry> backends;
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit(self.backends);
+    }
+};
+
+/// Loads one back end and asks for its devices.
+struct ProbeBackend {
+    std::string id;
+    /// Computes a little on every device and compares.
+    bool selfTest = false;
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit(self.id);
+        visit(self.selfTest);
+    }
+};
+
+/// As backend::DeviceKind.
+enum class DeviceClass : std::uint8_t { Cpu, IntegratedGpu, DiscreteGpu, Virtual };
+template <>
+struct LastOf<DeviceClass> {
+    static constexpr auto value = DeviceClass::Virtual;
+};
+
+struct DeviceProperty {
+    std::string name;
+    std::string value;
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit(self.name);
+        visit(self.value);
+    }
+};
+
+struct DeviceEntry {
+    std::string id;
+    std::string name;
+    std::string detail;
+    DeviceClass kind = DeviceClass::Cpu;
+    std::uint64_t memoryBytes = 0;
+    std::uint64_t freeBytes = 0;
+    std::vector<DeviceProperty> properties;
+    /// Why it must not be used: at most one (B705 where the self-test failed).
+    std::vector<Error> refusal;
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit(self.id);
+        visit(self.name);
+        visit(self.detail);
+        visit(self.kind);
+        visit(self.memoryBytes);
+        visit(self.freeBytes);
+        visit(self.properties);
+        visit(self.refusal);
+    }
+};
+
+struct DeviceList {
+    std::vector<DeviceEntry> devices;
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit(self.devices);
+    }
+};
+
+}  // namespace loader::protocol
