@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "backends/api/backend.h"
+#include "core/host/memory_facts.h"
 
 namespace loader::host {
 
@@ -39,6 +41,16 @@ struct LoadRequest {
     GpuLayers gpuLayers;
     /// "auto" or an id.
     std::string backend = "auto";
+    /// An id of the named back end's devices; empty tries them all.
+    std::string device;
+    /// The back end of the layers that gpuLayers does not give to the device; empty is "cpu". Naming it here
+    /// and a back end above divides the model on any device; otherwise only a GPU is given a number of
+    /// layers.
+    std::string splitWith;
+    /// Whether a GPU must pass the self-test first. A caller who remembers that it did clears it.
+    bool selfTest = true;
+    /// What this process may take, for one that cannot ask the system (any more).
+    std::optional<AvailableMemory> available;
     backend::KvType kv = backend::KvType::F16;
     bool lockMemory = false;
     bool useMmap = true;
@@ -59,6 +71,8 @@ void applyEnvironment(LoadRequest& request, const std::string& backendVariable,
 struct LoadStep {
     std::string backend;
     std::string device;
+    /// Layers that the device was to take.
+    std::uint32_t gpuLayers = 0;
     /// "loaded", "refused" or "failed".
     std::string result;
     std::string reason;
@@ -69,6 +83,8 @@ struct LoadReport {
     std::string backend;
     std::string device;
     std::uint32_t gpuLayers = 0;
+    /// The back end of the other layers; empty where the model is not divided.
+    std::string splitWith;
     std::string tier;
     unsigned threads = 0;
     std::uint32_t contextTokens = 0;
