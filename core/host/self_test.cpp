@@ -41,30 +41,43 @@ Error wrongResults(const std::string& device) {
     return Error(Errc::B705, {device});
 }
 
-/// Deviation of the expected row, so that an error has a size.
-double deviation(std::span<const float> row) {
-    const auto count = static_cast<double>(row.size());
-    const double mean = std::accumulate(row.begin(), row.end(), 0.0) / count;
+/// How far a row is from the expected one, both in units of the expected row's deviation: all its numbers
+/// together, and the worst of them. Infinite where something is missing or not a number.
+struct Distance {
+    double row = 0.0;
+    double number = 0.0;
+};
+
+Distance distanceOf(std::span<const float> measured, std::span<const float> expected) {
+    const auto count = static_cast<double>(expected.size());
+    const double mean = std::accumulate(expected.begin(), expected.end(), 0.0) / count;
+    double spread = 0.0;
     double squares = 0.0;
-    for (const float value : row)
-        squares += (value - mean) * (value - mean);
-    return std::sqrt(squares / count);
+    double worst = 0.0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        const double error = double{measured[i]} - expected[i];
+        spread += (expected[i] - mean) * (expected[i] - mean);
+        squares += error * error;
+        worst = std::max(worst, std::abs(error));
+    }
+    // A NaN in the row is in the sum of squares; the maximum may have lost it.
+    if (!std::isfinite(squares)) return {squares, squares};
+    return {std::sqrt(squares / spread), worst / std::sqrt(spread / count)};
 }
 
-/// Infinite where something is missing or not a number.
-double largestError(const Rows& measured, const Rows& expected) {
+/// The greatest distances of all rows.
+Distance distanceOf(const Rows& measured, const Rows& expected) {
     constexpr double kInfinite = std::numeric_limits<double>::infinity();
-    if (measured.width != expected.width || measured.values.size() != expected.values.size())
-        return kInfinite;
-    double largest = 0.0;
+    const bool sameShape =
+        measured.width == expected.width && measured.values.size() == expected.values.size();
+    if (!sameShape) return {kInfinite, kInfinite};
+    Distance largest;
     for (std::size_t begin = 0; begin < expected.values.size(); begin += expected.width) {
-        const std::span<const float> row = std::span(expected.values).subspan(begin, expected.width);
-        const double spread = deviation(row);
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            const double error = std::abs(double{measured.values[begin + i]} - row[i]) / spread;
-            if (!std::isfinite(error)) return kInfinite;
-            largest = std::max(largest, error);
-        }
+        const Distance row = distanceOf(std::span(measured.values).subspan(begin, expected.width),
+                                        std::span(expected.values).subspan(begin, expected.width));
+        if (!std::isfinite(row.row)) return {kInfinite, kInfinite};
+        largest.row = std::max(largest.row, row.row);
+        largest.number = std::max(largest.number, row.number);
     }
     return largest;
 }
@@ -136,11 +149,15 @@ Result<SelfTestReport> selfTest(backend::Backend& backend, const std::string& de
     trustedOptions.tier.clear();
     LOADER_TRY(const std::vector<Rows> expected, run(trusted, "", *model, trustedOptions, cancel));
     SelfTestReport report;
-    for (std::size_t i = 0; i < expected.size(); ++i)
-        report.largestError = std::max(report.largestError, largestError(measured[i], expected[i]));
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        const Distance distance = distanceOf(measured[i], expected[i]);
+        report.largestError = std::max(report.largestError, distance.row);
+        report.worstNumber = std::max(report.worstNumber, distance.number);
+    }
     const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
     report.milliseconds = elapsed.count();
-    if (report.largestError > kSelfTestError) return wrongResults(device);
+    if (report.largestError > kSelfTestError || report.worstNumber > kSelfTestNumber)
+        return wrongResults(device);
     return report;
 }
 

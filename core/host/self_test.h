@@ -15,10 +15,11 @@
 
 namespace loader::host {
 
-/// The largest error that passes. A device may round activations and cached keys and values to eight bits and
-/// stays well below; a kernel that mixes up numbers is off by 1 or more.
+/// The largest error of a row, and of a single number, that pass. A device may round activations and cached keys
+/// and values to eight bits and stays well below; a kernel that mixes up numbers is off by 1 or more.
 /// @unit the standard deviation of the row
 inline constexpr double kSelfTestError = 0.1;
+inline constexpr double kSelfTestNumber = 0.5;
 
 struct SelfTestOptions {
     /// Types of the matrices; empty takes the most common ones.
@@ -30,8 +31,9 @@ struct SelfTestOptions {
 };
 
 struct SelfTestReport {
-    /// @unit as kSelfTestError
+    /// Of the worst row, and of the worst number. @unit as kSelfTestError
     double largestError = 0.0;
+    double worstNumber = 0.0;
     double milliseconds = 0.0;
 };
 

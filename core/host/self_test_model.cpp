@@ -65,22 +65,27 @@ float randomFloat(std::uint64_t stream, std::uint64_t index) {
     return static_cast<float>((sum - 2.0) * 1.7);
 }
 
-/// Finite, and neither tiny nor huge beside the size that is wanted.
+/// Finite, of about the size that is wanted, and not all on one side of zero: otherwise the model would
+/// amplify what devices round differently.
 bool isUsable(std::span<const float> values, float size) {
-    float greatest = 0.0f;
+    double sum = 0.0;
+    double squares = 0.0;
     for (const float value : values) {
-        if (!std::isfinite(value)) return false;
-        greatest = std::max(greatest, std::abs(value));
+        sum += value;
+        squares += double{value} * value;
     }
-    return greatest > 0.3f * size && greatest < 6.0f * size;
+    const auto count = static_cast<double>(values.size());
+    const double root = std::sqrt(squares / count);
+    // Not a number fails every comparison.
+    return root > 0.5 * size && root < 1.5 * size && std::abs(sum / count) < 0.5 * root;
 }
 
 /// Types that this program cannot write: random bits are searched for blocks that decode to usable numbers,
 /// and rows are drawn from those.
 Result<std::vector<std::byte>> rowsOfRandomBlocks(const quant::TypeInfo& info, std::size_t values, float size,
                                                   std::uint64_t stream) {
-    constexpr std::size_t kDistinct = 24;
-    constexpr int kAttempts = 20'000;
+    constexpr std::size_t kDistinct = 48;
+    constexpr int kAttempts = 50'000;
     RandomBytes random(stream);
     std::vector<std::byte> found;
     std::vector<std::byte> block(info.blockBytes);
