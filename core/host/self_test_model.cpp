@@ -3,13 +3,9 @@
 
 #include "core/host/self_test_model.h"
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <string>
 
-#include "core/engine/base/random.h"
-#include "core/engine/quant/dequantize.h"
 #include "core/engine/quant/quantize.h"
 
 namespace loader::host {
@@ -17,7 +13,6 @@ namespace {
 
 using quant::TensorType;
 
-constexpr std::uint64_t kSeed = 2026;
 constexpr std::uint32_t kHeads = 4;
 constexpr std::uint32_t kKvHeads = 2;
 constexpr std::uint32_t kHeadLength = SelfTestModel::kWidth / kHeads;
@@ -26,103 +21,6 @@ constexpr std::uint32_t kFeedForward = 256;
 constexpr std::size_t kLayerMatrices = 7;
 
 enum SlotOf : graph::SlotId { kStream, kNormed, kQuery, kKey, kValue, kAttended, kHidden };
-
-/// Random bits, 16 bytes from each block of the generator.
-class RandomBytes {
-public:
-    explicit RandomBytes(std::uint64_t stream) : m_stream(stream) {}
-
-    void fill(std::span<std::byte> out) {
-        for (std::byte& byte : out) {
-            if (m_left == 0) next();
-            const std::uint32_t word = m_block[(16 - m_left) / 4];
-            byte = static_cast<std::byte>((word >> (8U * ((16 - m_left) % 4))) & 0xFFU);
-            --m_left;
-        }
-    }
-
-private:
-    void next() {
-        const auto stream = static_cast<std::uint32_t>(m_stream);
-        m_block = philox4x32({m_count++, 0, stream, 1}, {static_cast<std::uint32_t>(kSeed), 0});
-        m_left = 16;
-    }
-
-    std::uint64_t m_stream;
-    std::uint32_t m_count = 0;
-    std::array<std::uint32_t, 4> m_block{};
-    unsigned m_left = 0;
-};
-
-/// About normally distributed with deviation 1: a sum of four uniform numbers.
-float randomFloat(std::uint64_t stream, std::uint64_t index) {
-    const auto words =
-        philox4x32({static_cast<std::uint32_t>(index), 0, static_cast<std::uint32_t>(stream), 2},
-                   {static_cast<std::uint32_t>(kSeed), 0});
-    double sum = 0.0;
-    for (const std::uint32_t word : words)
-        sum += static_cast<double>(word) * 0x1.0p-32;
-    return static_cast<float>((sum - 2.0) * 1.7);
-}
-
-/// Finite, of about the size that is wanted, and not all on one side of zero: otherwise the model would
-/// amplify what devices round differently.
-bool isUsable(std::span<const float> values, float size) {
-    double sum = 0.0;
-    double squares = 0.0;
-    for (const float value : values) {
-        sum += value;
-        squares += double{value} * value;
-    }
-    const auto count = static_cast<double>(values.size());
-    const double root = std::sqrt(squares / count);
-    // Not a number fails every comparison.
-    return root > 0.5 * size && root < 1.5 * size && std::abs(sum / count) < 0.5 * root;
-}
-
-/// Types that this program cannot write: random bits are searched for blocks that decode to usable numbers,
-/// and rows are drawn from those.
-Result<std::vector<std::byte>> rowsOfRandomBlocks(const quant::TypeInfo& info, std::size_t values, float size,
-                                                  std::uint64_t stream) {
-    constexpr std::size_t kDistinct = 48;
-    constexpr int kAttempts = 50'000;
-    RandomBytes random(stream);
-    std::vector<std::byte> found;
-    std::vector<std::byte> block(info.blockBytes);
-    std::vector<float> decoded(info.blockValues);
-    for (int attempt = 0; attempt < kAttempts && found.size() < kDistinct * block.size(); ++attempt) {
-        random.fill(block);
-        quant::dequantizeRow(info.type, block.data(), decoded.data(), decoded.size());
-        if (isUsable(decoded, size)) found.insert(found.end(), block.begin(), block.end());
-    }
-    const std::size_t distinct = found.size() / block.size();
-    if (distinct == 0)
-        return Error(Errc::X003, {"no random block of " + std::string(info.name) + " is usable"});
-    std::vector<std::byte> rows;
-    std::vector<std::byte> pick(1);
-    for (std::size_t i = 0; i < values / info.blockValues; ++i) {
-        random.fill(pick);
-        const std::size_t which = static_cast<std::size_t>(pick[0]) % distinct;
-        const auto first = found.begin() + static_cast<std::ptrdiff_t>(which * block.size());
-        rows.insert(rows.end(), first, first + static_cast<std::ptrdiff_t>(block.size()));
-    }
-    return rows;
-}
-
-Result<std::vector<std::byte>> randomRows(TensorType type, std::uint64_t columns, std::uint64_t rows,
-                                          float size, std::uint64_t stream) {
-    const quant::TypeInfo& info = quant::typeInfo(type);
-    const auto values = static_cast<std::size_t>(columns * rows);
-    if (columns % info.blockValues != 0)
-        return Error(Errc::X003, {"no rows of " + std::string(info.name) + " of this length"});
-    if (!quant::canQuantize(type)) return rowsOfRandomBlocks(info, values, size, stream);
-    std::vector<float> numbers(values);
-    for (std::size_t i = 0; i < values; ++i)
-        numbers[i] = randomFloat(stream, i) * size;
-    std::vector<std::byte> bytes(values / info.blockValues * info.blockBytes);
-    LOADER_CHECK(quant::quantizeRow(type, numbers.data(), bytes.data(), values));
-    return bytes;
-}
 
 graph::Rope rotation() {
     graph::Rope rope;
@@ -232,12 +130,34 @@ Status SelfTestModel::addHead() {
 /// The types take turns.
 Result<graph::Linear> SelfTestModel::matrix(std::uint64_t columns, std::uint64_t rows) {
     const TensorType type = m_types[m_matrices++ % m_types.size()];
-    const float size = 1.0f / std::sqrt(static_cast<float>(columns));
-    LOADER_TRY(auto data, randomRows(type, columns, rows, size, m_data.size()));
+    LOADER_TRY(auto data, randomMatrix(type, static_cast<std::size_t>(columns * rows)));
     addWeight(type, columns, rows, std::move(data));
     graph::Linear linear;
     linear.weight = static_cast<graph::TensorId>(m_data.size() - 1);
     return linear;
+}
+
+Result<std::vector<std::byte>> SelfTestModel::randomMatrix(TensorType type, std::size_t values) {
+    const quant::TypeInfo& info = quant::typeInfo(type);
+    // Every matrix has rows of this length, and outputs of about the size of its inputs.
+    const float size = 1.0f / std::sqrt(static_cast<float>(kWidth));
+    const std::uint64_t stream = m_data.size();
+    if (kWidth % info.blockValues != 0)
+        return Error(Errc::X003, {"no rows of " + std::string(info.name) + " of this length"});
+    if (info.blockValues > 1) {
+        auto made = m_blocks.find(type);
+        if (made == m_blocks.end()) {
+            LOADER_TRY(RandomBlocks blocks, RandomBlocks::make(type, size));
+            made = m_blocks.emplace(type, std::move(blocks)).first;
+        }
+        return made->second.rows(values, stream);
+    }
+    std::vector<float> numbers(values);
+    for (std::size_t i = 0; i < values; ++i)
+        numbers[i] = randomFloat(stream, i) * size;
+    std::vector<std::byte> rows(values * info.blockBytes);
+    LOADER_CHECK(quant::quantizeRow(type, numbers.data(), rows.data(), values));
+    return rows;
 }
 
 graph::NormOp SelfTestModel::norm() {

@@ -4,10 +4,12 @@
 // The tiny model of the self-test: random weights, the same on every machine and in every run.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
 #include "backends/api/backend.h"
+#include "core/host/random_blocks.h"
 
 namespace loader::host {
 
@@ -31,6 +33,7 @@ private:
     Status addLayer(std::uint32_t layer);
     Status addHead();
     Result<graph::Linear> matrix(std::uint64_t columns, std::uint64_t rows);
+    Result<std::vector<std::byte>> randomMatrix(quant::TensorType type, std::size_t values);
     void addWeight(quant::TensorType type, std::uint64_t columns, std::uint64_t rows,
                    std::vector<std::byte> data);
     graph::NormOp norm();
@@ -39,6 +42,7 @@ private:
     std::vector<backend::Weight> m_weights;
     std::vector<std::vector<std::byte>> m_data;
     std::vector<quant::TensorType> m_types;
+    std::map<quant::TensorType, RandomBlocks> m_blocks;
     std::size_t m_matrices = 0;
 };
 
