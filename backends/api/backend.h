@@ -22,7 +22,7 @@
 namespace loader::backend {
 
 /// Changes with every incompatible change of this header; a plugin of another number is refused (B706).
-inline constexpr int kApiVersion = 1;
+inline constexpr int kApiVersion = 2;
 
 enum class DeviceKind : std::uint8_t { Cpu, IntegratedGpu, DiscreteGpu, Virtual };
 
@@ -164,7 +164,8 @@ public:
     /// @errors B708 wrong position, R902 context full, X002 cancelled, B704 device lost
     virtual Status forward(std::span<const BatchItem> batch, const OutputRequest& request, ForwardOutput& out,
                            CancelToken cancel) = 0;
-    /// Forgets everything from position on. @return the length reached, which may be less (recurrent state).
+    /// Forgets everything from position on. @return the length reached, which may be less (recurrent state);
+    /// the length in front of the last forward() is always reached.
     virtual Result<std::uint32_t> truncate(std::uint32_t sequence, std::uint32_t position) = 0;
     virtual Status copy(std::uint32_t from, std::uint32_t to) = 0;
     /// Bytes that restore() of the same model and KV type accepts, as hostile input.
@@ -185,8 +186,11 @@ public:
     virtual ~Backend() = default;
     virtual std::string id() const = 0;
     virtual Result<std::vector<DeviceFacts>> devices() = 0;
-    virtual Result<PlanReport> plan(const graph::Program& program, const std::string& device,
-                                    const LoadOptions& options) = 0;
+    /// One device by id (empty: the first), of which not all need be listed (scripts). @errors X001 none
+    virtual Result<DeviceFacts> device(const std::string& id) = 0;
+    /// Concerns the segments alone that load() would be given.
+    virtual Result<PlanReport> plan(const graph::Program& program, std::span<const std::uint32_t> segments,
+                                    const std::string& device, const LoadOptions& options) = 0;
     /// Loads the segments with these indices (ascending) of the program, which must outlive the model.
     virtual Result<std::unique_ptr<Model>> load(const graph::Program& program, Weights weights,
                                                 std::span<const std::uint32_t> segments,

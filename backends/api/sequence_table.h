@@ -52,6 +52,35 @@ public:
         return {};
     }
 
+    /// As many items of an admitted batch from `begin` on as a step of at most `most` items holds, so that no
+    /// item of it sees a position that only a later step computes: bidirectional groups stay whole, also
+    /// where other sequences lie between their items.
+    /// @errors R902 a group does not fit a step
+    Result<std::size_t> stepLength(std::span<const BatchItem> batch,
+                                   std::span<const std::uint32_t> visibleEnds, std::size_t begin,
+                                   std::size_t most) const {
+        if (batch.size() - begin <= most) return batch.size() - begin;
+        struct Ends {
+            std::uint32_t computed = 0;
+            std::uint32_t seen = 0;
+        };
+        std::vector<Ends> ends(m_lengths.size());
+        std::size_t unfinished = 0;
+        std::size_t count = 0;
+        for (std::size_t i = 0; i < most; ++i) {
+            const BatchItem& item = batch[begin + i];
+            Ends& own = ends[item.sequence];
+            if (own.seen > own.computed) --unfinished;
+            own.computed = item.position[0] + 1;
+            own.seen = std::max(own.seen, visibleEnds[begin + i]);
+            if (own.seen > own.computed) ++unfinished;
+            if (unfinished == 0) count = i + 1;
+        }
+        if (count == 0)
+            return Error(Errc::R902, {"a group of more than " + std::to_string(most), std::to_string(most)});
+        return count;
+    }
+
     /// Makes an admitted and computed batch part of the sequences.
     void commit(std::span<const BatchItem> batch) {
         for (const BatchItem& item : batch)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// A back end that computes nothing: it says what a script says, as fast and as faultily as the script says,
-// and keeps the same books as the others. For tests of everything above a back end, and for work on the
-// interface without a model that makes sense.
+// A back end that says what a script says, as fast and as faultily as the script says, and keeps the same
+// books as the others. It computes nothing, or, where the script wishes, what the reference computes. For
+// tests of everything above a back end, and for work on the interface without a model that makes sense.
 #pragma once
 
 #include "backends/api/backend.h"
@@ -19,8 +19,10 @@ public:
 
     std::string id() const override { return "fake"; }
     Result<std::vector<backend::DeviceFacts>> devices() override;
-    Result<backend::PlanReport> plan(const graph::Program& program, const std::string& device,
-                                     const backend::LoadOptions& options) override;
+    /// Also devices that are a script: "script:gpu=1;memory-mib=512".
+    Result<backend::DeviceFacts> device(const std::string& id) override;
+    Result<backend::PlanReport> plan(const graph::Program& program, std::span<const std::uint32_t> segments,
+                                     const std::string& device, const backend::LoadOptions& options) override;
     Result<std::unique_ptr<backend::Model>> load(const graph::Program& program, backend::Weights weights,
                                                  std::span<const std::uint32_t> segments,
                                                  const std::string& device,

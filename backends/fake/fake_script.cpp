@@ -48,6 +48,11 @@ public:
         if (m_name == "token-ms") return duration(script.tokenMilliseconds);
         if (m_name == "load-ms") return duration(script.loadMilliseconds);
         if (m_name == "bytes") return number(script.bytes);
+        if (m_name == "gpu") return flag(script.gpu);
+        if (m_name == "memory-mib") return memory(script.memoryMib);
+        if (m_name == "layers-max") return number(script.mostLayers.emplace());
+        if (m_name == "compute") return flag(script.compute);
+        if (m_name == "checkpoint") return number(script.checkpoint);
         if (m_name == "devices") return error(script.devicesError);
         if (m_name == "load") return error(script.loadError);
         if (m_name == "session") return error(script.sessionError);
@@ -79,6 +84,11 @@ private:
         if (!value || !(*value >= 0.0 && *value < 1e9)) return unusable();
         out = *value;
         return {};
+    }
+    Status memory(std::uint64_t& outMib) const {
+        LOADER_CHECK(number(outMib));
+        constexpr std::uint64_t kMostMib = 1u << 30;
+        return outMib > kMostMib ? Status(unusable()) : Status();
     }
     Status flag(bool& out) const {
         if (m_value != "0" && m_value != "1") return unusable();

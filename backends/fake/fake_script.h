@@ -18,7 +18,7 @@
 
 namespace loader::fake {
 
-/// One call of forward(), counted from 1 over all sessions of a model; 0 is none.
+/// One call of forward(), counted from 1 over all sessions of a model; 0 is none. A long batch is one call.
 using CallNumber = std::uint64_t;
 
 struct FakeScript {
@@ -33,8 +33,21 @@ struct FakeScript {
     double tokenMilliseconds = 0.0;
     /// load-ms=500: time that loading takes, with progress. @unit milliseconds
     double loadMilliseconds = 0.0;
-    /// bytes=1000000: what plan() says that the weights need.
+    /// bytes=1000000: what plan() says that the weights need; 0 is what they do need.
     std::uint64_t bytes = 0;
+
+    /// gpu=1: the device says that it is a graphics processor.
+    bool gpu = false;
+    /// memory-mib=512: the memory, all of it free, that the device says it has; 0 is not told.
+    std::uint64_t memoryMib = 0;
+    /// layers-max=4: load() fails with R901 when it is asked for more layers.
+    std::optional<std::uint32_t> mostLayers;
+    /// compute=1: tokens are not predicted from the answer but computed with the reference's loops, so that a
+    /// faulty device can be told from one that is right.
+    bool compute = false;
+    /// checkpoint=16: truncate() goes back as recurrent state does, to a multiple of 16 tokens or to where
+    /// the last call of forward() began; 0 is to any token.
+    std::uint32_t checkpoint = 0;
 
     /// unsupported=REASON: plan() reports it and load() refuses.
     std::string unsupported;
@@ -52,9 +65,10 @@ struct FakeScript {
     /// crash=2: that call of forward() ends the process, as a faulty driver does.
     CallNumber crashCall = 0;
 
-    /// wrong=1: every prediction is the id after the right one, so that a self-test must notice.
+    /// wrong=1: every prediction is the id after the right one, every hidden row is turned by one number, so
+    /// that a self-test must notice.
     bool wrong = false;
-    /// nan=1: every logit is NaN.
+    /// nan=1: every logit is NaN, and every number of a hidden row that was computed.
     bool nan = false;
 };
 

@@ -25,16 +25,20 @@ constexpr std::uint32_t kSavedMark = 0x454B4146;  // "FAKE"
 class FakeSession final : public Session {
 public:
     FakeSession(const FakeParts& parts, const SessionOptions& options)
-        : m_parts(parts), m_table(options.sequences, options.contextTokens), m_tokens(options.sequences) {}
+        : m_parts(parts),
+          m_table(options.sequences, options.contextTokens),
+          m_checkpoints(parts.script.checkpoint, options.sequences),
+          m_tokens(options.sequences) {}
 
     Status forward(std::span<const BatchItem> batch, const OutputRequest& request, ForwardOutput& out,
                    CancelToken cancel) override {
         out = {};
         LOADER_CHECK(m_table.admit(batch, m_visibleEnds));
         LOADER_TRY(const std::vector<TokenId> ids, idsOf(batch));
-        LOADER_CHECK(misbehave(++m_parts.calls, cancel));
-        LOADER_CHECK(waitFor(m_parts.script.tokenMilliseconds * static_cast<double>(batch.size()), cancel));
+        LOADER_CHECK(misbehave(m_parts, batch.size(), cancel));
         // Only now, when nothing can fail any more, do the sequences grow.
+        for (const BatchItem& item : batch)
+            m_checkpoints.forwardBegins(item.sequence, m_table.length(item.sequence));
         for (std::size_t i = 0; i < batch.size(); ++i) {
             std::vector<TokenId>& tokens = m_tokens[batch[i].sequence];
             tokens.resize(batch[i].position[0]);
@@ -47,6 +51,8 @@ public:
     }
 
     Result<std::uint32_t> truncate(std::uint32_t sequence, std::uint32_t position) override {
+        LOADER_CHECK(m_table.checkSequence(sequence));
+        position = m_checkpoints.reachable(sequence, m_table.length(sequence), position);
         LOADER_TRY(const std::uint32_t length, m_table.truncate(sequence, position));
         m_tokens[sequence].resize(length);
         return length;
@@ -120,18 +126,6 @@ private:
         return ids;
     }
 
-    Status misbehave(CallNumber call, CancelToken cancel) const {
-        const FakeScript& script = m_parts.script;
-        LOADER_CHECK(cancel.check());
-        if (call == script.crashCall) std::abort();
-        if (call == script.hangCall) LOADER_CHECK(waitFor(std::numeric_limits<double>::infinity(), cancel));
-        const Error failure(script.failError, {"fake", "as its script says"});
-        const bool stays = failure.kind() == ErrorKind::DeviceLost;
-        const bool fails =
-            script.failCall != 0 && (stays ? call >= script.failCall : call == script.failCall);
-        return fails ? Status(failure) : Status();
-    }
-
     void appendOutput(const std::vector<TokenId>& tokens, const OutputRequest& request, ForwardOutput& out) {
         const graph::Program& program = m_parts.program;
         const std::uint32_t last = m_parts.segments.back();
@@ -139,7 +133,8 @@ private:
             const bool isEnd = last + 1 >= program.segments.size();
             out.rowWidth = isEnd ? program.width : program.carriedWidth(last + 1);
             out.values.resize(out.values.size() + out.rowWidth, 0.0f);
-            out.values[out.values.size() - out.rowWidth] = static_cast<float>(tokens.back());
+            const std::size_t turned = m_parts.script.wrong && out.rowWidth > 1 ? 1 : 0;
+            out.values[out.values.size() - out.rowWidth + turned] = static_cast<float>(tokens.back());
             return;
         }
         if (program.segments[last].kind != graph::SegmentKind::Head) return;
@@ -152,6 +147,7 @@ private:
 
     const FakeParts& m_parts;
     SequenceTable m_table;
+    Checkpoints m_checkpoints;
     /// [sequence]
     std::vector<std::vector<TokenId>> m_tokens;
     std::vector<std::uint32_t> m_visibleEnds;
@@ -174,8 +170,23 @@ Status waitFor(double milliseconds, CancelToken cancel) {
     return {};
 }
 
-Result<std::unique_ptr<Session>> makeFakeSession(const FakeParts& parts, const SessionOptions& options) {
+Status misbehave(const FakeParts& parts, std::size_t items, CancelToken cancel) {
+    const FakeScript& script = parts.script;
+    const CallNumber call = ++parts.calls;
+    LOADER_CHECK(cancel.check());
+    if (call == script.crashCall) std::abort();
+    if (call == script.hangCall) LOADER_CHECK(waitFor(std::numeric_limits<double>::infinity(), cancel));
+    const Error failure(script.failError, {"fake", "as its script says"});
+    const bool stays = failure.kind() == ErrorKind::DeviceLost;
+    const bool fails = script.failCall != 0 && (stays ? call >= script.failCall : call == script.failCall);
+    if (fails) return failure;
+    return waitFor(script.tokenMilliseconds * static_cast<double>(items), cancel);
+}
+
+Result<std::unique_ptr<Session>> makeFakeSession(const FakeParts& parts, const SessionOptions& options,
+                                                 std::unique_ptr<Session> computing) {
     if (parts.script.sessionError) return Error(*parts.script.sessionError, {"fake", "as its script says"});
+    if (computing) return makeComputingSession(parts, options, std::move(computing));
     return std::unique_ptr<Session>(std::make_unique<FakeSession>(parts, options));
 }
 

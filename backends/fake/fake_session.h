@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// A session that keeps the tokens of its sequences and predicts from a script.
+// Sessions that misbehave as their script says: one that keeps the tokens of its sequences and predicts the
+// script's answer, and one in front of a session that computes.
 #pragma once
 
 #include <atomic>
@@ -25,8 +26,35 @@ struct FakeParts {
 /// Sleeps, in slices short enough to notice a wish to stop. @errors X002
 Status waitFor(double milliseconds, CancelToken cancel);
 
-/// parts must outlive the session. @errors what the script says
+/// What goes wrong at the next call of forward() over `items` items, and the time that it takes.
+/// @errors what the script says, X002
+Status misbehave(const FakeParts& parts, std::size_t items, CancelToken cancel);
+
+/// How far back a sequence can go: anywhere, or as recurrent state does (FakeScript::checkpoint).
+class Checkpoints {
+public:
+    Checkpoints(std::uint32_t interval, unsigned sequences) : m_interval(interval), m_starts(sequences, 0) {}
+    void forwardBegins(std::uint32_t sequence, std::uint32_t length) { m_starts[sequence] = length; }
+    std::uint32_t reachable(std::uint32_t sequence, std::uint32_t length, std::uint32_t position) const {
+        if (position >= length) return length;
+        if (m_interval == 0 || position == m_starts[sequence]) return position;
+        return position / m_interval * m_interval;
+    }
+
+private:
+    std::uint32_t m_interval;
+    /// [sequence], where the last call of forward() began
+    std::vector<std::uint32_t> m_starts;
+};
+
+/// parts must outlive the session. @param computing gives the numbers; none: the script does
+/// @errors what the script says
 Result<std::unique_ptr<backend::Session>> makeFakeSession(const FakeParts& parts,
-                                                          const backend::SessionOptions& options);
+                                                          const backend::SessionOptions& options,
+                                                          std::unique_ptr<backend::Session> computing);
+/// A session in front of one that computes.
+std::unique_ptr<backend::Session> makeComputingSession(const FakeParts& parts,
+                                                       const backend::SessionOptions& options,
+                                                       std::unique_ptr<backend::Session> computing);
 
 }  // namespace loader::fake

@@ -3,6 +3,7 @@
 
 #include "backends/reference/reference_backend.h"
 
+#include "backends/api/device_list.h"
 #include "backends/reference/reference_session.h"
 #include "core/engine/base/thread_pool.h"
 
@@ -39,13 +40,24 @@ Result<std::vector<DeviceFacts>> ReferenceBackend::devices() {
         {kDevice, "Reference (double precision)", "for tests", DeviceKind::Virtual, 0, 0}};
 }
 
-Result<PlanReport> ReferenceBackend::plan(const graph::Program& program, const std::string&,
+Result<DeviceFacts> ReferenceBackend::device(const std::string& id) {
+    return findDevice(*this, id);
+}
+
+Result<PlanReport> ReferenceBackend::plan(const graph::Program& program,
+                                          std::span<const std::uint32_t> segments, const std::string&,
                                           const LoadOptions& options) {
     PlanReport report;
-    for (const graph::KvLayer& kv : program.kvLayers) {
-        const std::uint64_t perToken =
-            std::uint64_t{kv.kvHeads} * (kv.keyLength + kv.valueLength) * sizeof(double);
-        report.needed.kv += perToken * options.contextTokens * options.sequences;
+    report.needed.weights = graph::weightBytes(program, segments);
+    for (const std::uint32_t index : segments) {
+        for (const graph::Op& op : program.segments[index].ops) {
+            const auto* store = std::get_if<graph::RopeStoreOp>(&op);
+            if (!store) continue;
+            const graph::KvLayer& kv = program.kvLayers[store->kvLayer];
+            const std::uint64_t perToken =
+                std::uint64_t{kv.kvHeads} * (kv.keyLength + kv.valueLength) * sizeof(double);
+            report.needed.kv += perToken * options.contextTokens * options.sequences;
+        }
     }
     for (const graph::Slot& slot : program.slots) {
         report.needed.compute += std::uint64_t{slot.width} * sizeof(double) * options.batchTokens;

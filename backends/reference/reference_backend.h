@@ -15,8 +15,9 @@ class ReferenceBackend final : public Backend {
 public:
     std::string id() const override { return "reference"; }
     Result<std::vector<DeviceFacts>> devices() override;
-    Result<PlanReport> plan(const graph::Program& program, const std::string& device,
-                            const LoadOptions& options) override;
+    Result<DeviceFacts> device(const std::string& id) override;
+    Result<PlanReport> plan(const graph::Program& program, std::span<const std::uint32_t> segments,
+                            const std::string& device, const LoadOptions& options) override;
     Result<std::unique_ptr<Model>> load(const graph::Program& program, Weights weights,
                                         std::span<const std::uint32_t> segments, const std::string& device,
                                         const LoadOptions& options, Progress* progress,

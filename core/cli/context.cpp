@@ -21,6 +21,8 @@ constexpr std::array kLoad = {
     OptionSpec{"batch", 'b', "N", "Tokens of a prompt computed at once (default: 512)"},
     OptionSpec{"gpu-layers", 0, "N", "Layers on the GPU: auto, all or a number (default: auto)"},
     OptionSpec{"backend", 0, "ID", "Back end: auto or an id of `gguf backends` (default: auto)"},
+    OptionSpec{"device", 0, "ID", "Device of the back end (default: the first that works)"},
+    OptionSpec{"split-with", 0, "ID", "Back end of the layers that --gpu-layers leaves over (default: cpu)"},
     OptionSpec{"kv", 0, "TYPE", "Type of the KV cache: f16 or q8_0 (default: f16)"},
     OptionSpec{"mlock", 0, {}, "Keep the weights in memory"},
     OptionSpec{"no-mmap", 0, {}, "Read the weights into memory instead of mapping the file"},
@@ -99,6 +101,8 @@ Result<host::LoadRequest> loadRequest(const Context& context) {
     request.threads = static_cast<unsigned>(threads.value_or(0));
     request.batchTokens = static_cast<unsigned>(batch.value_or(512));
     request.backend = arguments.text("backend").value_or("auto");
+    request.device = arguments.text("device").value_or("");
+    request.splitWith = arguments.text("split-with").value_or("");
     request.lockMemory = arguments.has("mlock");
     request.useMmap = !arguments.has("no-mmap");
     request.architecture = arguments.text("architecture").value_or("");

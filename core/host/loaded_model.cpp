@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
+#include <cstdio>
 
 #include "core/engine/gguf/keys.h"
 #include "core/host/memory_facts.h"
@@ -14,26 +14,32 @@
 namespace loader::host {
 namespace {
 
-bool isProcessor(const backend::DeviceFacts& device) {
-    return device.kind == backend::DeviceKind::Cpu || device.kind == backend::DeviceKind::Virtual;
+/// The devices to try, in order. Where no back end is named, a device that one does not have is none of its
+/// business: the last link must not be missing.
+Result<std::vector<backend::DeviceFacts>> devicesOf(backend::Backend& backend, const LoadRequest& request) {
+    if (request.device.empty()) return backend.devices();
+    auto device = backend.device(request.device);
+    if (device.ok()) return std::vector<backend::DeviceFacts>{std::move(device).value()};
+    if (request.backend == "auto" && device.error().code() == Errc::X001) return backend.devices();
+    return std::move(device).error();
 }
 
-/// The longest context, in steps of 64 tokens, whose memory the back end says would fit.
-std::uint32_t largestContext(backend::Backend& backend, const std::string& device,
-                             const graph::Program& program, backend::LoadOptions options,
-                             std::uint64_t fixedBytes, std::uint64_t available) {
-    std::uint32_t fits = 0;
-    std::uint32_t tooMany = options.contextTokens / 64 + 1;
-    while (tooMany - fits > 1) {
-        const std::uint32_t middle = fits + (tooMany - fits) / 2;
-        options.contextTokens = middle * 64;
-        const auto report = backend.plan(program, device, options);
-        const bool ok =
-            report.ok() &&
-            report->needed.kv + report->needed.compute + report->needed.output + fixedBytes <= available;
-        (ok ? fits : tooMany) = middle;
+/// Why a link counts as loaded, in words.
+std::string successText(const ChainLink& link, const LoadedLink& loaded, const LoadRequest& request) {
+    std::string text = "a test token came out";
+    if (loaded.selfTest) {
+        char numbers[64];
+        std::snprintf(numbers, sizeof numbers, "error %.2g, %.0f ms", loaded.selfTest->largestError,
+                      loaded.selfTest->milliseconds);
+        text += "; the device passed its self-test (" + std::string(numbers) + ")";
     }
-    return fits * 64;
+    const bool wantedGpu = request.gpuLayers.kind != GpuLayers::Kind::Auto && !request.gpuLayers.none();
+    if (!loaded.splitWith.empty()) {
+        text += "; the first layers are on " + loaded.splitWith;
+    } else if (wantedGpu && isProcessor(link.device)) {
+        text += "; it has no GPU, so all layers are here";
+    }
+    return text;
 }
 
 }  // namespace
@@ -120,23 +126,13 @@ Status LoadedModel::chooseContext() {
     return {};
 }
 
-backend::LoadOptions LoadedModel::loadOptions() const {
-    backend::LoadOptions options;
-    options.threads = m_request.threads;
-    options.batchTokens = m_request.batchTokens;
-    options.contextTokens = m_report.contextTokens;
-    options.sequences = m_request.sequences;
-    options.kv = m_request.kv;
-    options.tier = m_request.tier;
-    return options;
-}
-
 Status LoadedModel::walkChain(BackendRegistry& registry, backend::Progress* progress, CancelToken cancel) {
     std::vector<std::string> chain = {m_request.backend};
     if (m_request.backend == "auto") chain = registry.automaticOrder();
+    LinkLoader loader(m_program, m_weights->weights(), m_request, m_report.contextTokens, registry);
     std::optional<Error> last;
     for (const std::string& id : chain) {
-        auto outcome = tryBackend(registry, id, progress, cancel);
+        auto outcome = tryBackend(loader, registry, id, progress, cancel);
         if (outcome.ok()) return {};
         last = std::move(outcome).error();
         // Asked to stop, or the file itself is at fault: another back end cannot help.
@@ -146,83 +142,68 @@ Status LoadedModel::walkChain(BackendRegistry& registry, backend::Progress* prog
     return *last;
 }
 
-Status LoadedModel::tryBackend(BackendRegistry& registry, const std::string& id, backend::Progress* progress,
-                               CancelToken cancel) {
-    const auto fail = [this, &id](const Error& error, const std::string& device, const char* result) {
-        m_report.steps.push_back({id, device, result, error.toString()});
-        return error;
-    };
+Error LoadedModel::note(const Error& error, const std::string& id, const std::string& device,
+                        std::uint32_t layers, const char* result) {
+    m_report.steps.push_back({id, device, layers, result, error.toString()});
+    return error;
+}
+
+Status LoadedModel::tryBackend(LinkLoader& loader, BackendRegistry& registry, const std::string& id,
+                               backend::Progress* progress, CancelToken cancel) {
     auto opened = registry.open(id);
-    if (!opened.ok()) return fail(opened.error(), "", "refused");
+    if (!opened.ok()) return note(opened.error(), id, "", 0, "refused");
     backend::Backend& backend = *opened.value();
-    auto devices = backend.devices();
-    if (!devices.ok()) return fail(devices.error(), "", "failed");
+    auto devices = devicesOf(backend, m_request);
+    if (!devices.ok()) return note(devices.error(), id, m_request.device, 0, "failed");
     std::optional<Error> last;
     for (const backend::DeviceFacts& device : *devices) {
         if (!isProcessor(device) && m_request.gpuLayers.none()) continue;
-        auto outcome = tryDevice(backend, device, progress, cancel);
+        auto outcome = tryDevice(loader, {&backend, device, loader.layersFor(device)}, progress, cancel);
         if (outcome.ok()) return {};
-        last = fail(outcome.error(), device.id, "failed");
+        last = std::move(outcome).error();
         if (last->kind() == ErrorKind::Cancelled) break;
     }
     if (last) return *last;
-    return fail(Error(Errc::B703, {id, "it has no device that may be used"}), "", "refused");
+    return note(Error(Errc::B703, {id, "it has no device that may be used"}), id, "", 0, "refused");
 }
 
-Status LoadedModel::tryDevice(backend::Backend& backend, const backend::DeviceFacts& device,
-                              backend::Progress* progress, CancelToken cancel) {
-    const backend::LoadOptions options = loadOptions();
-    LOADER_TRY(const backend::PlanReport plan, backend.plan(m_program, device.id, options));
-    if (!plan.unsupported.empty()) return Error(Errc::B702, {backend.id(), plan.unsupported.front()});
-    LOADER_CHECK(checkMemory(backend, device, plan.needed));
+Status LoadedModel::tryDevice(LinkLoader& loader, ChainLink link, backend::Progress* progress,
+                              CancelToken cancel) {
+    while (true) {
+        auto outcome = tryLink(loader, link, progress, cancel);
+        if (outcome.ok()) return {};
+        const bool whole = isProcessor(link.device) && link.layers >= m_program.layers;
+        const Error last =
+            note(outcome.error(), link.backend->id(), link.device.id, whole ? 0 : link.layers, "failed");
+        // Nobody asked for this number of layers, so that fewer will do.
+        const bool may = m_request.gpuLayers.kind == GpuLayers::Kind::Auto && !isProcessor(link.device) &&
+                         last.code() == Errc::R901;
+        link.layers = may ? loader.fewerLayers(link) : 0;
+        if (link.layers == 0) return last;
+    }
+}
 
-    std::vector<std::uint32_t> segments(m_program.segments.size());
-    std::iota(segments.begin(), segments.end(), 0u);
-    LOADER_TRY(auto model,
-               backend.load(m_program, m_weights->weights(), segments, device.id, options, progress, cancel));
-    backend::SessionOptions sessionOptions;
-    sessionOptions.contextTokens = m_report.contextTokens;
-    sessionOptions.sequences = m_request.sequences;
-    sessionOptions.kv = m_request.kv;
-    LOADER_TRY(auto session, model->openSession(sessionOptions));
-    LOADER_CHECK(testToken(*session, cancel));
-
-    const backend::LoadEffects effects = model->effects();
-    m_report.backend = backend.id();
-    m_report.device = device.id;
-    m_report.gpuLayers = isProcessor(device) ? 0 : m_program.layers;
-    m_report.tier = effects.tier;
-    m_report.threads = effects.threads;
-    m_report.estimatedBytes =
-        plan.needed.kv + plan.needed.compute + plan.needed.output + m_weights->totalBytes();
-    const bool wantedGpu = m_request.gpuLayers.kind != GpuLayers::Kind::Auto && !m_request.gpuLayers.none();
-    const bool refusedGpu = wantedGpu && isProcessor(device);
-    m_report.steps.push_back({backend.id(), device.id, "loaded",
-                              refusedGpu ? "a test token came out; it has no GPU, so all layers are here"
-                                         : "a test token came out"});
-    m_model = std::move(model);
-    m_session = std::move(session);
+Status LoadedModel::tryLink(LinkLoader& loader, const ChainLink& link, backend::Progress* progress,
+                            CancelToken cancel) {
+    LOADER_TRY(LoadedLink loaded, loader.load(link, progress, cancel));
+    LOADER_CHECK(testToken(*loaded.session, cancel));
+    take(link, std::move(loaded));
     return {};
 }
 
-Status LoadedModel::checkMemory(backend::Backend& backend, const backend::DeviceFacts& device,
-                                const backend::MemoryParts& needed) const {
-    // A mapped file takes no memory of its own: its pages can be dropped and read again.
-    if (!isProcessor(device)) return {};
-    const std::uint64_t own = needed.kv + needed.compute + needed.output;
-    std::optional<AvailableMemory> available;
-    if (m_request.availableBytes != 0)
-        available = AvailableMemory{m_request.availableBytes, m_request.availableSource};
-    else
-        available = availableMemory();
-    if (!available || own <= available->bytes) return {};
-    const std::uint32_t fits =
-        largestContext(backend, device.id, m_program, loadOptions(), 0, available->bytes);
-    if (fits == 0) return Error(Errc::R901, {sizeText(own)}, available->source);
-    return Error(Errc::M140,
-                 {std::to_string(m_report.contextTokens), sizeText(own), sizeText(available->bytes),
-                  std::to_string(fits)},
-                 available->source);
+void LoadedModel::take(const ChainLink& link, LoadedLink loaded) {
+    const backend::LoadEffects effects = loaded.model->effects();
+    m_report.backend = link.backend->id();
+    m_report.device = link.device.id;
+    m_report.gpuLayers = loaded.gpuLayers;
+    m_report.splitWith = loaded.splitWith;
+    m_report.tier = effects.tier;
+    m_report.threads = effects.threads;
+    m_report.estimatedBytes = loaded.estimatedBytes;
+    m_report.steps.push_back({m_report.backend, m_report.device, loaded.gpuLayers, "loaded",
+                              successText(link, loaded, m_request)});
+    m_model = std::move(loaded.model);
+    m_session = std::move(loaded.session);
 }
 
 Status LoadedModel::testToken(backend::Session& session, CancelToken cancel) const {

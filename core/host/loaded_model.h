@@ -15,15 +15,11 @@
 #include "core/engine/gguf/model_file.h"
 #include "core/engine/text/tokenizer.h"
 #include "core/host/backend_registry.h"
+#include "core/host/link_loader.h"
 #include "core/host/model_weights.h"
 #include "core/protocol/load_report.h"
 
 namespace loader::host {
-
-using protocol::GpuLayers;
-using protocol::kDefaultContextTokens;
-using protocol::LoadReport;
-using protocol::LoadRequest;
 
 /// The word list and all that reads it. @thread const
 struct ModelText {
@@ -41,7 +37,9 @@ Result<chat::Template> compileModelTemplate(const gguf::Metadata& metadata);
 /// @thread confined to one thread.
 class LoadedModel {
 public:
-    /// The registry must outlive the model.
+    /// Walks the chain: the back ends that the request allows, their devices, and on a device without enough
+    /// memory fewer layers, until a test token comes out. A request that names back end, device and layers
+    /// has one link. The registry must outlive the model.
     /// @errors those of ModelFile, lower() and Vocabulary; B701 … B707; M140, R901; X002; X001 a context that
     ///         the model cannot have
     static Result<std::unique_ptr<LoadedModel>> load(const LoadRequest& request, BackendRegistry& registry,
@@ -79,14 +77,15 @@ private:
     Status open(backend::Progress* progress, CancelToken cancel);
     Status chooseContext();
     Status walkChain(BackendRegistry& registry, backend::Progress* progress, CancelToken cancel);
-    Status tryBackend(BackendRegistry& registry, const std::string& id, backend::Progress* progress,
-                      CancelToken cancel);
-    Status tryDevice(backend::Backend& backend, const backend::DeviceFacts& device,
-                     backend::Progress* progress, CancelToken cancel);
-    Status checkMemory(backend::Backend& backend, const backend::DeviceFacts& device,
-                       const backend::MemoryParts& needed) const;
+    Status tryBackend(LinkLoader& loader, BackendRegistry& registry, const std::string& id,
+                      backend::Progress* progress, CancelToken cancel);
+    Status tryDevice(LinkLoader& loader, ChainLink link, backend::Progress* progress, CancelToken cancel);
+    Status tryLink(LinkLoader& loader, const ChainLink& link, backend::Progress* progress,
+                   CancelToken cancel);
+    void take(const ChainLink& link, LoadedLink loaded);
+    Error note(const Error& error, const std::string& id, const std::string& device, std::uint32_t layers,
+               const char* result);
     Status testToken(backend::Session& session, CancelToken cancel) const;
-    backend::LoadOptions loadOptions() const;
 
     LoadRequest m_request;
     LoadReport m_report;

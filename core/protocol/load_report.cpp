@@ -25,10 +25,12 @@ void applyEnvironment(LoadRequest& request, const std::string& backendVariable,
 Json LoadReport::toJson() const {
     Json json = Json::object();
     json["chosen"] = {{"backend", backend}, {"device", device}, {"gpu_layers", gpuLayers}};
+    json["split_with"] = splitWith;
     json["steps"] = Json::array();
     for (const LoadStep& step : steps) {
         json["steps"].push_back({{"backend", step.backend},
                                  {"device", step.device},
+                                 {"gpu_layers", step.gpuLayers},
                                  {"result", step.result},
                                  {"reason", step.reason}});
     }

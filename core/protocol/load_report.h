@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/engine/base/error.h"
+#include "core/engine/base/memory_facts.h"
 #include "core/engine/graph/kv_type.h"
 #include "core/protocol/wire.h"
 
@@ -38,6 +40,16 @@ struct LastOf<graph::KvType> {
     static constexpr auto value = graph::KvType::F32;
 };
 
+template <class Self, class Visitor>
+void visitAvailable(Self& self, Visitor& visit) {
+    bool known = self.has_value();
+    AvailableMemory memory = self.value_or(AvailableMemory{});
+    visit(known);
+    visit(memory.bytes);
+    visit(memory.source);
+    if constexpr (!std::is_const_v<Self>) self = known ? std::optional(memory) : std::nullopt;
+}
+
 /// What a context is where nobody names one: as the model was trained, but at most this many tokens, because
 /// the cache of a long context takes gigabytes.
 inline constexpr std::uint32_t kDefaultContextTokens = 4096;
@@ -54,18 +66,22 @@ struct LoadRequest {
     GpuLayers gpuLayers;
     /// "auto" or an id.
     std::string backend = "auto";
-    /// A device of that back end; empty: its first that can.
+    /// An id of the named back end's devices; empty tries them all.
     std::string device;
+    /// The back end of the layers that gpuLayers does not give to the device; empty is "cpu". Naming it here
+    /// and a back end above divides the model on any device; otherwise only a GPU is given a number of
+    /// layers.
+    std::string splitWith;
+    /// Whether a GPU must pass the self-test first. A caller who remembers that it did clears it.
+    bool selfTest = true;
+    /// What this process may take, for one that cannot ask the system (any more).
+    std::optional<AvailableMemory> available;
     graph::KvType kv = graph::KvType::F16;
     bool lockMemory = false;
     bool useMmap = true;
     unsigned sequences = 1;
     /// Forces an instruction-set tier of the back end; empty takes the best.
     std::string tier;
-    /// Memory that may be taken, and what limits it; 0: the system is asked. A worker in its sandbox cannot
-    /// ask.
-    std::uint64_t availableBytes = 0;
-    std::string availableSource;
     /// Sentences that name each environment variable that changed this request.
     std::vector<std::string> overrides;
 
@@ -79,13 +95,14 @@ struct LoadRequest {
         visit(self.gpuLayers);
         visit(self.backend);
         visit(self.device);
+        visit(self.splitWith);
+        visit(self.selfTest);
         visit(self.kv);
         visit(self.lockMemory);
         visit(self.useMmap);
         visit(self.sequences);
         visit(self.tier);
-        visit(self.availableBytes);
-        visit(self.availableSource);
+        visitAvailable(self.available, visit);
         visit(self.overrides);
     }
 };
@@ -100,6 +117,8 @@ void applyEnvironment(LoadRequest& request, const std::string& backendVariable,
 struct LoadStep {
     std::string backend;
     std::string device;
+    /// Layers that the device was to take.
+    std::uint32_t gpuLayers = 0;
     /// "loaded", "refused" or "failed".
     std::string result;
     std::string reason;
@@ -108,6 +127,7 @@ struct LoadStep {
     static void fields(Self& self, Visitor& visit) {
         visit(self.backend);
         visit(self.device);
+        visit(self.gpuLayers);
         visit(self.result);
         visit(self.reason);
     }
@@ -118,6 +138,8 @@ struct LoadReport {
     std::string backend;
     std::string device;
     std::uint32_t gpuLayers = 0;
+    /// The back end of the other layers; empty where the model is not divided.
+    std::string splitWith;
     std::string tier;
     unsigned threads = 0;
     std::uint32_t contextTokens = 0;
@@ -140,6 +162,7 @@ struct LoadReport {
         visit(self.backend);
         visit(self.device);
         visit(self.gpuLayers);
+        visit(self.splitWith);
         visit(self.tier);
         visit(self.threads);
         visit(self.contextTokens);

@@ -3,8 +3,7 @@
 
 #include "backends/cpu/exec/cpu_backend.h"
 
-#include <numeric>
-
+#include "backends/api/device_list.h"
 #include "backends/cpu/exec/cpu_session.h"
 #include "backends/cpu/isa/cpu_features.h"
 #include "core/engine/base/thread_pool.h"
@@ -27,12 +26,6 @@ Result<KernelTable> kernelsFor(const graph::Program& program, const LoadOptions&
     if (!wanted) return Error(Errc::X001, {"There is no instruction set tier named " + options.tier + "."});
     const KernelTable table = selectKernels(allowedTier(wanted));
     return program.width <= kExactWidth ? withExactActivations(table) : table;
-}
-
-std::vector<std::uint32_t> allSegments(const graph::Program& program) {
-    std::vector<std::uint32_t> segments(program.segments.size());
-    std::iota(segments.begin(), segments.end(), 0u);
-    return segments;
 }
 
 class CpuModel final : public Model {
@@ -61,17 +54,19 @@ Result<std::vector<DeviceFacts>> CpuBackend::devices() {
         {"cpu", "Processor", std::string(tierName(detectTier())), DeviceKind::Cpu, 0, 0}};
 }
 
-Result<PlanReport> CpuBackend::plan(const graph::Program& program, const std::string&,
-                                    const LoadOptions& options) {
+Result<DeviceFacts> CpuBackend::device(const std::string& id) {
+    return findDevice(*this, id);
+}
+
+Result<PlanReport> CpuBackend::plan(const graph::Program& program, std::span<const std::uint32_t> segments,
+                                    const std::string&, const LoadOptions& options) {
     LOADER_TRY(const KernelTable kernels, kernelsFor(program, options));
-    const std::vector<std::uint32_t> segments = allSegments(program);
     PlanReport report;
     report.unsupported = unsupportedParts(program, segments, kernels);
     if (!report.unsupported.empty()) return report;
     report.needed =
         sessionMemory(program, ExecutionPlan::make(program, segments, kernels), options, teamSize(options));
-    for (const graph::WeightRef& weight : program.weights)
-        report.needed.weights += weight.bytes;
+    report.needed.weights = graph::weightBytes(program, segments);
     return report;
 }
 

@@ -13,8 +13,9 @@ class CpuBackend final : public backend::Backend {
 public:
     std::string id() const override { return "cpu"; }
     Result<std::vector<backend::DeviceFacts>> devices() override;
-    Result<backend::PlanReport> plan(const graph::Program& program, const std::string& device,
-                                     const backend::LoadOptions& options) override;
+    Result<backend::DeviceFacts> device(const std::string& id) override;
+    Result<backend::PlanReport> plan(const graph::Program& program, std::span<const std::uint32_t> segments,
+                                     const std::string& device, const backend::LoadOptions& options) override;
     Result<std::unique_ptr<backend::Model>> load(const graph::Program& program, backend::Weights weights,
                                                  std::span<const std::uint32_t> segments,
                                                  const std::string& device,

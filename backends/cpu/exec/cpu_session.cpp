@@ -52,7 +52,8 @@ public:
         LOADER_CHECK(checkItems(batch));
         std::size_t begin = 0;
         while (begin < batch.size()) {
-            LOADER_TRY(const std::size_t count, stepLength(batch, begin));
+            LOADER_TRY(const std::size_t count,
+                       m_table.stepLength(batch, m_visibleEnds, begin, m_parts.options.batchTokens));
             const std::span<const std::uint32_t> ends(m_visibleEnds);
             LOADER_CHECK(m_executor->step(batch.subspan(begin, count), ends.subspan(begin, count), m_cache,
                                           request, out, cancel));
@@ -120,32 +121,6 @@ private:
             }
         }
         return {};
-    }
-
-    /// As many items from `begin` on as a step holds, so that no item of it sees a position that only a later
-    /// step computes: bidirectional groups stay whole, also where other sequences lie between their items.
-    Result<std::size_t> stepLength(std::span<const BatchItem> batch, std::size_t begin) {
-        const std::size_t most = m_parts.options.batchTokens;
-        if (batch.size() - begin <= most) return batch.size() - begin;
-        struct Ends {
-            std::uint32_t computed = 0;
-            std::uint32_t seen = 0;
-        };
-        std::vector<Ends> ends(m_table.sequences());
-        std::size_t unfinished = 0;
-        std::size_t count = 0;
-        for (std::size_t i = 0; i < most; ++i) {
-            const BatchItem& item = batch[begin + i];
-            Ends& own = ends[item.sequence];
-            if (own.seen > own.computed) --unfinished;
-            own.computed = item.position[0] + 1;
-            own.seen = std::max(own.seen, m_visibleEnds[begin + i]);
-            if (own.seen > own.computed) ++unfinished;
-            if (unfinished == 0) count = i + 1;
-        }
-        if (count == 0)
-            return Error(Errc::R902, {"a group of more than " + std::to_string(most), std::to_string(most)});
-        return count;
     }
 
     const LoadedParts& m_parts;

@@ -29,7 +29,7 @@ void addDevices(const protocol::LoadRequest& request, const ProbedBackend& backe
                 std::vector<Link>& chain, std::vector<protocol::LoadStep>& passedOver) {
     std::vector<const protocol::DeviceEntry*> usable;
     const auto leaveOut = [&](const std::string& device, const std::string& reason) {
-        passedOver.push_back({backend.entry.id, device, "refused", reason});
+        passedOver.push_back({backend.entry.id, device, 0, "refused", reason});
     };
     for (const protocol::DeviceEntry& device : backend.devices) {
         if (!request.device.empty() && device.id != request.device) continue;
@@ -82,7 +82,7 @@ std::vector<Link> makeChain(const protocol::LoadRequest& request, std::span<cons
         if (!backend->entry.refusal.empty()) reason = &backend->entry.refusal.front();
         if (!reason && !backend->failure.empty()) reason = &backend->failure.front();
         if (reason)
-            passedOver.push_back({backend->entry.id, "", "refused", reason->toString()});
+            passedOver.push_back({backend->entry.id, "", 0, "refused", reason->toString()});
         else
             addDevices(request, *backend, !automatic, chain, passedOver);
     }

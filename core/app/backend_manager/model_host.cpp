@@ -48,7 +48,7 @@ Status ModelHost::walk(const LoadProgress& progress, CancelToken cancel) {
                            ? Status(Error(Errc::B709, {link.words()}))
                            : tryLink(link, progress, cancel);
         if (tried.ok()) return {};
-        m_steps.push_back({link.backend, link.device, "failed", tried.error().toString()});
+        m_steps.push_back({link.backend, link.device, link.gpuLayers.number, "failed", tried.error().toString()});
         const Recovery next = recoveryFrom(tried.error(), ++failures);
         if (next == Recovery::GiveUp) return tried;
         if (next == Recovery::Same) continue;
@@ -82,7 +82,7 @@ Result<bool> ModelHost::recover(const Error& error, std::size_t& failures, Cance
     const Recovery next = recoveryFrom(error, ++failures);
     if (next == Recovery::GiveUp) return false;
     const Link& link = m_chain[m_link];
-    m_steps.push_back({link.backend, link.device, "lost", error.toString()});
+    m_steps.push_back({link.backend, link.device, link.gpuLayers.number, "lost", error.toString()});
     m_losses.note(link, LossRecord::Clock::now());
     if (next == Recovery::Next) {
         if (m_link + 1 == m_chain.size()) return false;

@@ -101,6 +101,20 @@ std::vector<TensorId> weightUse(const Op& op, const Program& program) {
     return std::move(collector.used);
 }
 
+std::uint64_t weightBytes(const Program& program, std::span<const std::uint32_t> segments) {
+    std::vector<bool> counted(program.weights.size(), false);
+    std::uint64_t bytes = 0;
+    for (const std::uint32_t index : segments) {
+        for (const Op& op : program.segments[index].ops) {
+            for (const TensorId id : weightUse(op, program)) {
+                if (!counted[id]) bytes += program.weights[id].bytes;
+                counted[id] = true;
+            }
+        }
+    }
+    return bytes;
+}
+
 std::uint32_t Program::carriedWidth(std::size_t segment) const {
     std::uint32_t total = 0;
     for (SlotId slot : segments[segment].carried)

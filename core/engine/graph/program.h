@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -102,6 +103,8 @@ struct SlotUse {
 SlotUse slotUse(const Op& op);
 /// Every weight that an operation uses.
 std::vector<TensorId> weightUse(const Op& op, const Program& program);
+/// Bytes of the weights that the segments with these indices use, each counted once.
+std::uint64_t weightBytes(const Program& program, std::span<const std::uint32_t> segments);
 
 /// The program as text, one line per operation; what `inspect --program` prints and golden tests compare.
 std::string dump(const Program& program);

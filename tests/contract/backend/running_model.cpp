@@ -14,6 +14,7 @@
 #include "backends/fake/fake_backend.h"
 #include "backends/reference/reference_backend.h"
 #include "core/engine/base/random.h"
+#include "core/host/split_model.h"
 
 namespace loader::test {
 namespace {
@@ -36,6 +37,23 @@ double deviation(const std::vector<float>& row) {
     for (const float value : row)
         squares += (value - mean) * (value - mean);
     return std::sqrt(squares / count);
+}
+
+backend::LoadOptions loadOptionsOf(const Subject& subject, const RunOptions& options) {
+    backend::LoadOptions load;
+    load.threads = options.threads;
+    load.batchTokens = options.batchTokens;
+    load.contextTokens = options.context;
+    load.sequences = options.sequences;
+    load.kv = options.kv;
+    load.tier = subject.tier;
+    return load;
+}
+
+std::vector<std::uint32_t> range(std::uint32_t begin, std::uint32_t end) {
+    std::vector<std::uint32_t> values(end - begin);
+    std::iota(values.begin(), values.end(), begin);
+    return values;
 }
 
 double cosineOf(const std::vector<float>& a, const std::vector<float>& b) {
@@ -107,30 +125,51 @@ Result<std::unique_ptr<RunningModel>> RunningModel::open(const Subject& subject,
                                                          const RunOptions& options) {
     auto running = std::make_unique<RunningModel>();
     running->m_source = std::move(source);
-    running->m_backend = subject.make();
-    running->m_lengths.assign(options.sequences, 0);
-    backend::LoadOptions load;
-    load.threads = options.threads;
-    load.batchTokens = options.batchTokens;
-    load.contextTokens = options.context;
-    load.sequences = options.sequences;
-    load.kv = options.kv;
-    load.tier = subject.tier;
+    running->m_backends.push_back(subject.make());
+    const Source& model = *running->m_source;
     std::vector<std::uint32_t> segments = options.segments;
-    if (segments.empty()) {
-        segments.resize(running->m_source->program.segments.size());
-        std::iota(segments.begin(), segments.end(), 0u);
+    if (segments.empty()) segments = range(0, static_cast<std::uint32_t>(model.program.segments.size()));
+    LOADER_TRY(running->m_model,
+               running->m_backends.front()->load(model.program, model.weights, segments, "",
+                                                 loadOptionsOf(subject, options), nullptr, {}));
+    LOADER_CHECK(running->start(options));
+    return running;
+}
+
+Result<std::unique_ptr<RunningModel>> RunningModel::openSplit(std::span<const PartSpec> parts,
+                                                              SourcePointer source,
+                                                              const RunOptions& options) {
+    auto running = std::make_unique<RunningModel>();
+    running->m_source = std::move(source);
+    const Source& model = *running->m_source;
+    std::vector<host::ModelPart> loaded;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const Subject& subject = subjectNamed(parts[i].subject);
+        const std::size_t end =
+            i + 1 < parts.size() ? parts[i + 1].firstSegment : model.program.segments.size();
+        host::ModelPart part;
+        part.segments = range(parts[i].firstSegment, static_cast<std::uint32_t>(end));
+        running->m_backends.push_back(subject.make());
+        LOADER_TRY(part.model, running->m_backends.back()->load(
+                                   model.program, model.weights, part.segments, parts[i].device,
+                                   loadOptionsOf(subject, options), nullptr, {}));
+        loaded.push_back(std::move(part));
     }
     LOADER_TRY(running->m_model,
-               running->m_backend->load(running->m_source->program, running->m_source->weights, segments, "",
-                                        load, nullptr, {}));
+               host::SplitModel::make(model.program, std::move(loaded), options.batchTokens));
+    LOADER_CHECK(running->start(options));
+    return running;
+}
+
+Status RunningModel::start(const RunOptions& options) {
+    m_lengths.assign(options.sequences, 0);
     backend::SessionOptions session;
     session.contextTokens = options.context;
     session.sequences = options.sequences;
     session.kv = options.kv;
     session.adapters = options.adapters;
-    LOADER_TRY(running->m_session, running->m_model->openSession(session));
-    return running;
+    LOADER_TRY(m_session, m_model->openSession(session));
+    return {};
 }
 
 Result<Rows> RunningModel::extend(std::span<const TokenId> tokens, std::uint32_t sequence,

@@ -56,6 +56,13 @@ struct RunOptions {
     std::vector<std::uint32_t> segments;
 };
 
+/// Segments from one on, up to the next part's, on a device of a back end under test.
+struct PartSpec {
+    std::string subject;
+    std::uint32_t firstSegment = 0;
+    std::string device;
+};
+
 /// One vector per wanted item.
 using Rows = std::vector<std::vector<float>>;
 
@@ -65,9 +72,15 @@ public:
     static Result<std::unique_ptr<RunningModel>> open(const Subject& subject, SourcePointer source,
                                                       const RunOptions& options = {});
 
+    /// The same on several back ends. The options' segments are left out of account.
+    static Result<std::unique_ptr<RunningModel>> openSplit(std::span<const PartSpec> parts,
+                                                           SourcePointer source,
+                                                           const RunOptions& options = {});
+
     backend::Session& session() { return *m_session; }
     const Source& source() const { return *m_source; }
     std::uint32_t length(std::uint32_t sequence = 0) const { return m_lengths[sequence]; }
+    backend::LoadEffects effects() const { return m_model->effects(); }
 
     /// Evaluates tokens behind a sequence. @return one row per token
     Result<Rows> extend(std::span<const TokenId> tokens, std::uint32_t sequence = 0,
@@ -81,8 +94,10 @@ public:
     const backend::ForwardOutput& out() const { return m_out; }
 
 private:
+    Status start(const RunOptions& options);
+
     SourcePointer m_source;
-    std::unique_ptr<backend::Backend> m_backend;
+    std::vector<std::unique_ptr<backend::Backend>> m_backends;
     std::unique_ptr<backend::Model> m_model;
     std::unique_ptr<backend::Session> m_session;
     std::vector<std::uint32_t> m_lengths;

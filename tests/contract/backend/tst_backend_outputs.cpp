@@ -518,7 +518,8 @@ void TestBackendOutputs::planCountsWithoutAllocating() {
     backend::LoadOptions options;
     options.tier = one.tier;
     options.contextTokens = 1000;
-    const auto small = one.make()->plan((*source)->program, "", options);
+    const auto segments = range(0, static_cast<std::uint32_t>((*source)->program.segments.size()));
+    const auto small = one.make()->plan((*source)->program, segments, "", options);
     CONTRACT_OK(small);
     QVERIFY(small->unsupported.empty());
     QVERIFY(small->needed.kv >= std::uint64_t{1000} * 2 * 2 * 128 * 2);
@@ -526,11 +527,20 @@ void TestBackendOutputs::planCountsWithoutAllocating() {
     if (one.backend == "cpu") {
         backend::LoadOptions unknown;
         unknown.tier = "mmx";
-        QVERIFY(one.make()->plan((*source)->program, "", unknown).error().code() == Errc::X001);
+        QVERIFY(one.make()->plan((*source)->program, segments, "", unknown).error().code() == Errc::X001);
     }
-    const auto large = one.make()->plan((*source)->program, "", options);
+    const auto large = one.make()->plan((*source)->program, segments, "", options);
     CONTRACT_OK(large);
     QCOMPARE(large->needed.kv, small->needed.kv / 1000 * 0xFFFFFFFFu);
+    // A part needs its own weights, keys and values alone.
+    options.contextTokens = 1000;
+    const auto front = one.make()->plan((*source)->program, std::span(segments).first(3), "", options);
+    const auto back = one.make()->plan((*source)->program, std::span(segments).subspan(3), "", options);
+    CONTRACT_OK(front);
+    CONTRACT_OK(back);
+    QVERIFY(front->needed.kv > 0 && front->needed.weights > 0 && back->needed.weights > 0);
+    QCOMPARE(front->needed.kv + back->needed.kv, small->needed.kv);
+    QCOMPARE(front->needed.weights + back->needed.weights, small->needed.weights);
 }
 
 QTEST_APPLESS_MAIN(TestBackendOutputs)

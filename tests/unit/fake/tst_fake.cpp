@@ -89,6 +89,10 @@ private Q_SLOTS:
     void takesItsTime();
     void refusesWhatTheScriptRefuses();
     void wrongAndNan();
+    void tellsWhatItsScriptTells();
+    void refusesTooManyLayers();
+    void goesBackToCheckpoints_data();
+    void goesBackToCheckpoints();
     void rowsCarryTheToken();
     void restoresWhatItSaved();
     void badScriptsAreRefused_data();
@@ -190,8 +194,9 @@ void TestFake::takesItsTime() {
 
 void TestFake::refusesWhatTheScriptRefuses() {
     const graph::Program program = smallProgram();
+    const std::uint32_t segments[] = {0, 1};
     FakeBackend fake;
-    const auto plan = fake.plan(program, "script:unsupported=no such kernel;bytes=123456", {});
+    const auto plan = fake.plan(program, segments, "script:unsupported=no such kernel;bytes=123456", {});
     QVERIFY(plan.ok());
     QCOMPARE(plan->unsupported, std::vector<std::string>{"no such kernel"});
     QCOMPARE(plan->needed.total(), std::uint64_t(123456));
@@ -220,6 +225,63 @@ void TestFake::wrongAndNan() {
     QCOMPARE(nan.out().values.size(), std::size_t(10));
     for (const float logit : nan.out().values)
         QVERIFY(std::isnan(logit));
+}
+
+void TestFake::tellsWhatItsScriptTells() {
+    FakeBackend fake;
+    const auto plain = fake.device("");
+    QVERIFY(plain.ok());
+    QCOMPARE(plain->id, std::string("fake"));
+    QVERIFY(plain->kind == DeviceKind::Virtual && plain->memoryBytes == 0);
+    const auto gpu = fake.device("script:gpu=1;memory-mib=512");
+    QVERIFY(gpu.ok());
+    QCOMPARE(gpu->id, std::string("script:gpu=1;memory-mib=512"));
+    QVERIFY(gpu->kind == DeviceKind::DiscreteGpu);
+    QCOMPARE(gpu->freeBytes, std::uint64_t(512) << 20U);
+    QVERIFY(fake.device("gpu0").error().code() == Errc::X001);
+    QVERIFY(fake.device("script:devices=B704").error().code() == Errc::B704);
+}
+
+void TestFake::refusesTooManyLayers() {
+    graph::Program program = smallProgram();
+    for (std::uint32_t layer = 0; layer < 3; ++layer) {
+        const auto at = program.segments.end() - 1;
+        program.segments.insert(at, {graph::SegmentKind::Mixer, layer, {}, {}});
+    }
+    program.layers = 3;
+    program.finish();
+    FakeBackend fake;
+    const auto load = [&](std::vector<std::uint32_t> segments) {
+        return fake.load(program, {}, segments, "script:layers-max=2", {}, nullptr, {});
+    };
+    QVERIFY(load({2, 3, 4}).ok());
+    QVERIFY(load({0, 1, 2, 3, 4}).error().code() == Errc::R901);
+}
+
+void TestFake::goesBackToCheckpoints_data() {
+    QTest::addColumn<std::uint32_t>("wanted");
+    QTest::addColumn<std::uint32_t>("reached");
+    QTest::newRow("nowhere") << 9u << 9u;
+    QTest::newRow("beyond the end") << 20u << 9u;
+    QTest::newRow("where the last call began") << 7u << 7u;
+    QTest::newRow("elsewhere") << 6u << 4u;
+    QTest::newRow("a checkpoint") << 8u << 8u;
+    QTest::newRow("in front of it") << 3u << 0u;
+}
+
+void TestFake::goesBackToCheckpoints() {
+    QFETCH(const std::uint32_t, wanted);
+    QFETCH(const std::uint32_t, reached);
+    Running running;
+    QVERIFY(running.start("script:checkpoint=4").ok());
+    std::vector<BatchItem> batch(9);
+    for (std::uint32_t i = 0; i < batch.size(); ++i) {
+        batch[i].token = 1;
+        batch[i].position[0] = i;
+    }
+    QVERIFY(running.session().forward(std::span(batch).first(7), {}, running.out(), {}).ok());
+    QVERIFY(running.session().forward(std::span(batch).last(2), {}, running.out(), {}).ok());
+    QCOMPARE(*running.session().truncate(0, wanted), reached);
 }
 
 /// Two halves on two models answer as one model does.
@@ -263,8 +325,10 @@ void TestFake::restoresWhatItSaved() {
 
 void TestFake::badScriptsAreRefused_data() {
     QTest::addColumn<QString>("text");
-    for (const char* text : {"answer=", "answer=5,x", "answer=-3", "end=two", "token-ms=-1", "token-ms=nan",
-                             "fail=3", "fail=3:ZZ99", "fail=:B704", "load=", "wrong=2", "hang=1x", "who=1"})
+    for (const char* text :
+         {"answer=", "answer=5,x", "answer=-3", "end=two", "token-ms=-1", "token-ms=nan", "fail=3", "gpu=2",
+          "layers-max=few", "memory-mib=9999999999", "compute=yes", "checkpoint=-1", "fail=3:ZZ99",
+          "fail=:B704", "load=", "wrong=2", "hang=1x", "who=1"})
         QTest::addRow("%s", text) << QString(text);
 }
 
@@ -272,7 +336,7 @@ void TestFake::badScriptsAreRefused() {
     QFETCH(const QString, text);
     const auto script = parseFakeScript(text.toStdString());
     QVERIFY(!script.ok() && script.error().code() == Errc::X001);
-    QVERIFY(FakeBackend().plan(smallProgram(), "no-such-device", {}).error().code() == Errc::X001);
+    QVERIFY(FakeBackend().plan(smallProgram(), {}, "no-such-device", {}).error().code() == Errc::X001);
 }
 
 QTEST_APPLESS_MAIN(TestFake)

@@ -30,6 +30,8 @@ MAY_SEE = {
     "core/cli": ["core/engine", "core/protocol", "core/host", "core/app", "backends/api"],
     "backends/api": [_ENGINE + "base", _ENGINE + "quant", _ENGINE + "graph"],
     "backends/*": _BACK_END_SEES,
+    # A scripted device that computes (docs/adr/0017) borrows the oracle's loops.
+    "backends/fake": _BACK_END_SEES + ["backends/reference"],
     "plugins/*/*": ["core/app", _ENGINE + "base"],
     "gui": ["core/app"],
     "tests": ["*"],
