@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/engine/base/cancel_token.h"
@@ -34,6 +35,8 @@ struct DeviceFacts {
     DeviceKind kind = DeviceKind::Cpu;
     std::uint64_t memoryBytes = 0;
     std::uint64_t freeBytes = 0;
+    /// Limits and features beyond these, by the names of core/engine/base/device_properties.h.
+    std::vector<std::pair<std::string, std::string>> properties{};
 };
 
 enum class KvType : std::uint8_t { F16, Q8_0, F32 };
@@ -184,6 +187,7 @@ public:
     virtual ~Backend() = default;
     virtual std::string id() const = 0;
     virtual Result<std::vector<DeviceFacts>> devices() = 0;
+    /// Without a device: what holds for each of them, asked before devices(), which may have to load drivers.
     virtual Result<PlanReport> plan(const graph::Program& program, const std::string& device,
                                     const LoadOptions& options) = 0;
     /// Loads the segments with these indices (ascending) of the program, which must outlive the model.

@@ -8,8 +8,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/engine/base/memory_facts.h"
 #include "core/engine/gguf/keys.h"
-#include "core/host/memory_facts.h"
 
 namespace loader::host {
 namespace {
@@ -129,6 +129,11 @@ Status LoadedModel::walkChain(BackendRegistry& registry, backend::Progress* prog
     if (m_request.backend == "auto") chain = registry.automaticOrder();
     std::optional<Error> last;
     for (const std::string& id : chain) {
+        // Not even its library is opened where no layer may be on a GPU.
+        if (m_request.backend == "auto" && m_request.gpuLayers.none() && registry.isGpuOnly(id)) {
+            m_report.steps.push_back({id, "", "refused", "no layer may be on a GPU"});
+            continue;
+        }
         auto outcome = tryBackend(registry, id, progress, cancel);
         if (outcome.ok()) return {};
         last = std::move(outcome).error();
@@ -148,6 +153,10 @@ Status LoadedModel::tryBackend(BackendRegistry& registry, const std::string& id,
     auto opened = registry.open(id);
     if (!opened.ok()) return fail(opened.error(), "", "refused");
     backend::Backend& backend = *opened.value();
+    // What no device changes is asked first: listing devices may load drivers.
+    auto plan = backend.plan(m_program, "", loadOptions());
+    if (plan.ok() && !plan->unsupported.empty())
+        return fail(Error(Errc::B702, {id, plan->unsupported.front()}), "", "refused");
     auto devices = backend.devices();
     if (!devices.ok()) return fail(devices.error(), "", "failed");
     std::optional<Error> last;
