@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/engine/base/cancel_token.h"
@@ -35,6 +36,8 @@ struct DeviceFacts {
     DeviceKind kind = DeviceKind::Cpu;
     std::uint64_t memoryBytes = 0;
     std::uint64_t freeBytes = 0;
+    /// Limits and features beyond these, by the names of core/engine/base/device_properties.h.
+    std::vector<std::pair<std::string, std::string>> properties{};
 };
 
 using graph::KvType;
@@ -188,7 +191,8 @@ public:
     virtual Result<std::vector<DeviceFacts>> devices() = 0;
     /// One device by id (empty: the first), of which not all need be listed (scripts). @errors X001 none
     virtual Result<DeviceFacts> device(const std::string& id) = 0;
-    /// Concerns the segments alone that load() would be given.
+    /// Concerns the segments alone that load() would be given. Without a device: what holds for each of
+    /// them, asked before devices(), which may have to load drivers.
     virtual Result<PlanReport> plan(const graph::Program& program, std::span<const std::uint32_t> segments,
                                     const std::string& device, const LoadOptions& options) = 0;
     /// Loads the segments with these indices (ascending) of the program, which must outlive the model.

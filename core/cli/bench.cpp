@@ -14,9 +14,9 @@
 #include <cstdio>
 
 #include "core/cli/context.h"
+#include "core/engine/base/memory_facts.h"
 #include "core/engine/base/thread_pool.h"
 #include "core/host/ceilings.h"
-#include "core/host/memory_facts.h"
 #include "core/host/model_work.h"
 
 namespace loader::cli {
@@ -380,7 +380,7 @@ void printTable(Output& output, const Json& result, const host::Ceilings& ceilin
     }
     std::snprintf(text, sizeof text,
                   "Memory       %s at most\nCeilings     %s, %.2f GB/s on the model's own size\n",
-                  host::sizeText(result["peak_memory_bytes"].get<std::uint64_t>()).c_str(),
+                  sizeText(result["peak_memory_bytes"].get<std::uint64_t>()).c_str(),
                   ceilingsText(ceilings).c_str(), ceilings.workingSetReadBytesPerSecond / 1e9);
     output.write(text);
 }
@@ -430,7 +430,7 @@ Result<int> benchCommand(Context& context) {
                          {"depth", plan.depth},
                          {"load_ms", model.report().loadMilliseconds},
                          {"first_token_ms", firstToken},
-                         {"peak_memory_bytes", host::peakResidentBytes()},
+                         {"peak_memory_bytes", peakResidentBytes()},
                          {"prompt_ceiling", judged.against.key},
                          {"ceilings", ceilingsJson(ceilings)},
                          {"load_report", model.report().toJson()}};

@@ -62,6 +62,9 @@ constexpr std::array kBench = {
                {},
                "Print the first token of a 128-token prompt and end (used by bench itself)"},
 };
+constexpr std::array kHardware = {
+    OptionSpec{"quick", 0, {}, "Do not measure the memory's speed"},
+};
 
 using Groups = std::vector<std::span<const OptionSpec>>;
 
@@ -87,8 +90,9 @@ const std::vector<CommandSpec>& table() {
          Groups{kBench, kLoadOptions, kCommonOptions}, benchCommand},
         {"models", "List the models of the library", "", 0, 0, Groups{kCommonOptions}, modelsCommand},
         {"backends", "List back ends and devices", "", 0, 0, Groups{kCommonOptions}, backendsCommand},
+        {"hardware", "Show what this machine has", "", 0, 0, Groups{kHardware, kCommonOptions},
+         hardwareCommand},
         {"estimate", "Tell what a model needs", "MODEL", 0, 1000, Groups{kCommonOptions}, nullptr},
-        {"hardware", "Show what this machine has", "", 0, 1000, Groups{kCommonOptions}, nullptr},
         {"recommend", "Suggest models for this machine", "", 0, 1000, Groups{kCommonOptions}, nullptr},
         {"config", "Show or change the configuration", "", 0, 1000, Groups{kCommonOptions}, nullptr},
         {"migrate", "Take over settings of an older version", "", 0, 1000, Groups{kCommonOptions}, nullptr},

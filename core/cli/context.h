@@ -65,5 +65,6 @@ Result<int> perplexityCommand(Context& context);
 Result<int> benchCommand(Context& context);
 Result<int> modelsCommand(Context& context);
 Result<int> backendsCommand(Context& context);
+Result<int> hardwareCommand(Context& context);
 
 }  // namespace loader::cli

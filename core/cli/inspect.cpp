@@ -4,7 +4,7 @@
 // gguf inspect: what a file says about itself. Reads headers only.
 
 #include "core/cli/context.h"
-#include "core/host/memory_facts.h"
+#include "core/engine/base/memory_facts.h"
 
 namespace loader::cli {
 namespace {
@@ -101,10 +101,10 @@ Result<int> printValue(Context& context, const gguf::ModelFile& file, const std:
 void printSummary(Output& output, const gguf::ModelFile& file, const Json& summary) {
     std::string types;
     for (const auto& [type, bytes] : summary["types"].items())
-        types += (types.empty() ? "" : ", ") + type + " " + host::sizeText(bytes.get<std::uint64_t>());
+        types += (types.empty() ? "" : ", ") + type + " " + sizeText(bytes.get<std::uint64_t>());
     output.write("File:          " + summary["path"].get<std::string>() + "\nFormat:        GGUF version " +
                  summary["version"].dump() + ", " + std::string(orderName(file.byteOrder())) +
-                 "-endian\nSize:          " + host::sizeText(file.fileBytes()) + " in " +
+                 "-endian\nSize:          " + sizeText(file.fileBytes()) + " in " +
                  std::to_string(file.shards()) + (file.shards() == 1 ? " part" : " parts") +
                  "\nArchitecture:  " + summary["architecture"].get<std::string>() +
                  "\nParameters:    " + summary["parameters"].dump() +
@@ -121,7 +121,7 @@ void printTensors(Output& output, const gguf::ModelFile& file) {
     output.write("\nTensors:\n");
     for (const gguf::TensorInfo& tensor : file.tensors())
         output.write("  " + std::string(tensor.name) + "  " + std::string(quant::typeName(tensor.type)) +
-                     "  " + shapeText(tensor) + "  " + host::sizeText(tensor.bytes) + "\n");
+                     "  " + shapeText(tensor) + "  " + sizeText(tensor.bytes) + "\n");
 }
 
 }  // namespace

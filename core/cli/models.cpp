@@ -6,7 +6,7 @@
 #include <cstdio>
 
 #include "core/cli/context.h"
-#include "core/host/memory_facts.h"
+#include "core/engine/base/memory_facts.h"
 
 namespace loader::cli {
 namespace {
@@ -62,7 +62,7 @@ Result<int> modelsCommand(Context& context) {
     for (const std::string& folder : models.empty() ? library.folders() : std::vector<std::string>())
         context.output.note("  " + folder);
     for (const host::ModelSummary& model : models) {
-        std::string line = column(model.name, 32) + " " + column(host::sizeText(model.fileBytes), 10) + " ";
+        std::string line = column(model.name, 32) + " " + column(sizeText(model.fileBytes), 10) + " ";
         if (model.fault)
             line += std::string(model.fault->name()) + " " + model.fault->message();
         else

@@ -106,6 +106,9 @@ void BackendRegistry::addPlugin(const std::string& path) {
     facts.displayName = inner.value(QStringLiteral("displayName")).toString().toStdString();
     facts.priority = inner.value(QStringLiteral("priority")).toInt();
     facts.automatic = inner.value(QStringLiteral("automatic")).toBool(false);
+    facts.notBuilt = inner.value(QStringLiteral("notBuilt")).toString().toStdString();
+    const QJsonArray devices = inner.value(QStringLiteral("devices")).toArray();
+    facts.gpuOnly = devices.size() == 1 && devices.first().toString() == QLatin1String("gpu");
     facts.refusal = judge(outer, facts);
     if (!facts.refusal && file.permission(QFile::WriteOther))
         facts.refusal = broken(facts.id, "everybody may write to its file", path);
@@ -168,6 +171,11 @@ std::vector<std::string> BackendRegistry::automaticOrder() const {
         ids.push_back(facts->id);
     ids.emplace_back(kLinkedIn);
     return ids;
+}
+
+bool BackendRegistry::isGpuOnly(const std::string& id) const {
+    return std::any_of(m_facts.begin(), m_facts.end(),
+                       [&id](const BackendFacts& facts) { return facts.id == id && facts.gpuOnly; });
 }
 
 std::string BackendRegistry::knownIds() const {

@@ -33,6 +33,10 @@ struct BackendFacts {
     int priority = 0;
     /// False: only used when asked for by name.
     bool automatic = false;
+    /// Why it computes nothing in this version, though it finds its devices; empty where it does.
+    std::string notBuilt;
+    /// True: it is of no use where nothing may be on a GPU.
+    bool gpuOnly = false;
     BackendState state = BackendState::Found;
     /// B706 another version, B707 not a usable plugin.
     std::optional<Error> refusal;
@@ -56,6 +60,8 @@ public:
     Result<backend::Backend*> open(const std::string& id);
     /// Back ends that may be chosen without being named, best first, the linked-in one last.
     std::vector<std::string> automaticOrder() const;
+    /// Whether a back end says of itself that it runs on GPUs only; it is not opened to learn that.
+    bool isGpuOnly(const std::string& id) const;
     /// For messages: "cpu, reference".
     std::string knownIds() const;
 

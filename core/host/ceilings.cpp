@@ -12,8 +12,8 @@
 #include <memory>
 #include <new>
 
+#include "core/engine/base/memory_facts.h"
 #include "core/engine/base/thread_pool.h"
-#include "core/host/memory_facts.h"
 
 #ifdef __linux__
 #include <sys/mman.h>

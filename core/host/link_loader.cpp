@@ -4,9 +4,10 @@
 #include "core/host/link_loader.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
-#include "core/host/memory_facts.h"
+#include "core/engine/base/memory_facts.h"
 #include "core/host/split_model.h"
 
 namespace loader::host {
@@ -68,6 +69,14 @@ backend::LoadOptions LinkLoader::options() const {
     options.kv = m_request.kv;
     options.tier = m_request.tier;
     return options;
+}
+
+Status LinkLoader::checkBackend(backend::Backend& backend) const {
+    std::vector<std::uint32_t> segments(m_program.segments.size());
+    std::iota(segments.begin(), segments.end(), 0u);
+    LOADER_TRY(const backend::PlanReport report, backend.plan(m_program, segments, "", options()));
+    if (!report.unsupported.empty()) return Error(Errc::B702, {backend.id(), report.unsupported.front()});
+    return {};
 }
 
 Result<LoadedLink> LinkLoader::load(const ChainLink& link, backend::Progress* progress, CancelToken cancel) {

@@ -59,6 +59,9 @@ public:
     /// processor, and on any other device where the request names both its back end and the one of the
     /// other layers.
     std::uint32_t layersFor(const backend::DeviceFacts& device) const;
+    /// Whether a back end can run the program on any device; asked before its drivers are loaded.
+    /// @errors B702
+    Status checkBackend(backend::Backend& backend) const;
     /// Plans, compares with the memory there is, tests the device, loads and opens a session.
     /// @errors B701 … B707; M140, R901 memory; X002
     Result<LoadedLink> load(const ChainLink& link, backend::Progress* progress, CancelToken cancel);

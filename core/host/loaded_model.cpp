@@ -8,8 +8,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/engine/base/memory_facts.h"
 #include "core/engine/gguf/keys.h"
-#include "core/host/memory_facts.h"
 
 namespace loader::host {
 namespace {
@@ -132,6 +132,11 @@ Status LoadedModel::walkChain(BackendRegistry& registry, backend::Progress* prog
     LinkLoader loader(m_program, m_weights->weights(), m_request, m_report.contextTokens, registry);
     std::optional<Error> last;
     for (const std::string& id : chain) {
+        // Not even its library is opened where no layer may be on a GPU.
+        if (m_request.backend == "auto" && m_request.gpuLayers.none() && registry.isGpuOnly(id)) {
+            m_report.steps.push_back({id, "", 0, "refused", "no layer may be on a GPU"});
+            continue;
+        }
         auto outcome = tryBackend(loader, registry, id, progress, cancel);
         if (outcome.ok()) return {};
         last = std::move(outcome).error();
@@ -153,6 +158,9 @@ Status LoadedModel::tryBackend(LinkLoader& loader, BackendRegistry& registry, co
     auto opened = registry.open(id);
     if (!opened.ok()) return note(opened.error(), id, "", 0, "refused");
     backend::Backend& backend = *opened.value();
+    // What no device changes is asked first: listing devices may load drivers.
+    auto able = loader.checkBackend(backend);
+    if (!able.ok()) return note(able.error(), id, "", 0, "refused");
     auto devices = devicesOf(backend, m_request);
     if (!devices.ok()) return note(devices.error(), id, m_request.device, 0, "failed");
     std::optional<Error> last;

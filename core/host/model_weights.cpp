@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <new>
 
+#include "core/engine/base/memory_facts.h"
 #include "core/engine/quant/dequantize.h"
-#include "core/host/memory_facts.h"
 
 #ifndef _WIN32
 #include <sys/mman.h>

@@ -15,8 +15,8 @@
 
 namespace loader::host {
 
-/// The largest error of a row, and of a single number, that pass. A device may round activations and cached keys
-/// and values to eight bits and stays well below; a kernel that mixes up numbers is off by 1 or more.
+/// The largest error of a row, and of a single number, that pass. A device may round activations and cached
+/// keys and values to eight bits and stays well below; a kernel that mixes up numbers is off by 1 or more.
 /// @unit the standard deviation of the row
 inline constexpr double kSelfTestError = 0.2;
 inline constexpr double kSelfTestNumber = 0.6;

@@ -26,6 +26,8 @@ struct BackendEntry {
     std::string path;
     std::int32_t priority = 0;
     bool automatic = false;
+    /// Why it computes nothing in this version; empty where it does.
+    std::string notBuilt;
     /// Why it cannot be used: at most one.
     std::vector<Error> refusal;
     template <class Self, class Visitor>
@@ -35,6 +37,7 @@ struct BackendEntry {
         visit(self.path);
         visit(self.priority);
         visit(self.automatic);
+        visit(self.notBuilt);
         visit(self.refusal);
     }
 };

@@ -147,7 +147,8 @@ Status Worker::score(std::uint32_t request, const std::vector<TokenId>& ids, std
 void Worker::listBackends(std::uint32_t request) {
     BackendList list;
     for (const host::BackendFacts& facts : m_registry->backends()) {
-        BackendEntry entry{facts.id, facts.displayName, facts.path, facts.priority, facts.automatic, {}};
+        BackendEntry entry{facts.id,        facts.displayName, facts.path, facts.priority,
+                           facts.automatic, facts.notBuilt,    {}};
         if (facts.refusal) entry.refusal.push_back(*facts.refusal);
         list.backends.push_back(std::move(entry));
     }
@@ -161,6 +162,8 @@ Status Worker::probe(std::uint32_t request, const ProbeBackend& message) {
     for (const backend::DeviceFacts& facts : devices) {
         DeviceEntry entry{facts.id,          facts.name,      facts.detail, classOf(facts.kind),
                           facts.memoryBytes, facts.freeBytes, {},           {}};
+        for (const auto& [name, value] : facts.properties)
+            entry.properties.push_back({name, value});
         list.devices.push_back(std::move(entry));
     }
     send(MessageType::DeviceList, request, list);

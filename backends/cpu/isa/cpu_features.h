@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Which instruction set tier this machine runs. On x86-64 asks the processor (CPUID) and whether the
-// operating system saves the wide registers (XGETBV): either alone is not enough. On 64-bit ARM asks the
-// operating system.
+// Which instruction set tier this machine runs; what it has is asked in core/engine/base/cpu_flags.h.
 #pragma once
 
 #include <cstdint>

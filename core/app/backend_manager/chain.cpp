@@ -25,7 +25,7 @@ int rankOf(const protocol::DeviceEntry& device) {
     return device.kind == DeviceClass::DiscreteGpu ? 0 : 1;
 }
 
-void addDevices(const protocol::LoadRequest& request, const ProbedBackend& backend, bool named,
+void addDevices(const protocol::LoadRequest& request, const BackendCandidate& backend, bool named,
                 std::vector<Link>& chain, std::vector<protocol::LoadStep>& passedOver) {
     std::vector<const protocol::DeviceEntry*> usable;
     const auto leaveOut = [&](const std::string& device, const std::string& reason) {
@@ -64,12 +64,12 @@ std::string Link::words() const {
     return text;
 }
 
-std::vector<Link> makeChain(const protocol::LoadRequest& request, std::span<const ProbedBackend> backends,
+std::vector<Link> makeChain(const protocol::LoadRequest& request, std::span<const BackendCandidate> backends,
                             std::vector<protocol::LoadStep>& passedOver) {
     if (request.backend == kProcessor) return {{kProcessor, request.device, request.gpuLayers, false}};
     const bool automatic = request.backend == "auto";
-    std::vector<const ProbedBackend*> candidates;
-    for (const ProbedBackend& backend : backends) {
+    std::vector<const BackendCandidate*> candidates;
+    for (const BackendCandidate& backend : backends) {
         const bool wanted = automatic ? backend.entry.automatic && backend.entry.id != kProcessor
                                       : backend.entry.id == request.backend;
         if (wanted) candidates.push_back(&backend);
@@ -77,12 +77,12 @@ std::vector<Link> makeChain(const protocol::LoadRequest& request, std::span<cons
     std::stable_sort(candidates.begin(), candidates.end(),
                      [](const auto* a, const auto* b) { return a->entry.priority > b->entry.priority; });
     std::vector<Link> chain;
-    for (const ProbedBackend* backend : candidates) {
-        const Error* reason = nullptr;
-        if (!backend->entry.refusal.empty()) reason = &backend->entry.refusal.front();
-        if (!reason && !backend->failure.empty()) reason = &backend->failure.front();
-        if (reason)
-            passedOver.push_back({backend->entry.id, "", 0, "refused", reason->toString()});
+    for (const BackendCandidate* backend : candidates) {
+        std::string reason = backend->entry.notBuilt;
+        if (!backend->entry.refusal.empty()) reason = backend->entry.refusal.front().toString();
+        if (reason.empty() && !backend->failure.empty()) reason = backend->failure.front().toString();
+        if (!reason.empty())
+            passedOver.push_back({backend->entry.id, "", 0, "refused", reason});
         else
             addDevices(request, *backend, !automatic, chain, passedOver);
     }

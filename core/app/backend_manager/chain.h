@@ -33,7 +33,7 @@ struct Link {
 };
 
 /// A back end and the devices that its probe found; none where it was not probed.
-struct ProbedBackend {
+struct BackendCandidate {
     protocol::BackendEntry entry;
     std::vector<protocol::DeviceEntry> devices;
     /// Why the probe failed: at most one.
@@ -42,7 +42,7 @@ struct ProbedBackend {
 
 /// The chain for a request, best first; the processor is the last link unless another back end was named.
 /// @param passedOver gets one failed step for each back end or device that is left out, with the reason
-std::vector<Link> makeChain(const protocol::LoadRequest& request, std::span<const ProbedBackend> backends,
+std::vector<Link> makeChain(const protocol::LoadRequest& request, std::span<const BackendCandidate> backends,
                             std::vector<protocol::LoadStep>& passedOver);
 
 /// What follows a failure.

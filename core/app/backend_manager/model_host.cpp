@@ -23,7 +23,7 @@ Result<std::unique_ptr<ModelHost>> ModelHost::load(const LoadRequest& request, c
 }
 
 Status ModelHost::buildChain() {
-    std::vector<ProbedBackend> backends;
+    std::vector<BackendCandidate> backends;
     if (m_request.backend != "cpu") {
         if (m_options.backends) {
             backends = *m_options.backends;
@@ -35,7 +35,7 @@ Status ModelHost::buildChain() {
     if (!m_chain.empty()) return {};
     if (!m_steps.empty()) return Error(Errc::B703, {m_request.backend, m_steps.back().reason});
     std::string known;
-    for (const ProbedBackend& backend : backends)
+    for (const BackendCandidate& backend : backends)
         known += (known.empty() ? "" : ", ") + backend.entry.id;
     return Error(Errc::B701, {m_request.backend, known});
 }
@@ -48,7 +48,8 @@ Status ModelHost::walk(const LoadProgress& progress, CancelToken cancel) {
                            ? Status(Error(Errc::B709, {link.words()}))
                            : tryLink(link, progress, cancel);
         if (tried.ok()) return {};
-        m_steps.push_back({link.backend, link.device, link.gpuLayers.number, "failed", tried.error().toString()});
+        m_steps.push_back(
+            {link.backend, link.device, link.gpuLayers.number, "failed", tried.error().toString()});
         const Recovery next = recoveryFrom(tried.error(), ++failures);
         if (next == Recovery::GiveUp) return tried;
         if (next == Recovery::Same) continue;

@@ -22,7 +22,7 @@ struct HostOptions {
     /// Program, plugin folder, sandbox and limits of the workers; what a link needs is filled in for each.
     WorkerOptions worker;
     /// What the probes found, in place of probing.
-    std::optional<std::vector<ProbedBackend>> backends;
+    std::optional<std::vector<BackendCandidate>> backends;
 };
 
 /// @thread confined to one thread; every call may take as long as its limits allow.

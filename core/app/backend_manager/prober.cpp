@@ -13,18 +13,18 @@ Result<std::vector<protocol::DeviceEntry>> probeDevices(const std::string& id, c
     return client->probe({id, true});
 }
 
-Result<std::vector<ProbedBackend>> probeFor(const protocol::LoadRequest& request,
-                                            const WorkerOptions& worker) {
+Result<std::vector<BackendCandidate>> probeFor(const protocol::LoadRequest& request,
+                                               const WorkerOptions& worker) {
     WorkerOptions options = worker;
     options.backends.clear();
     LOADER_TRY(const auto client, WorkerClient::start(options));
     LOADER_TRY(const auto entries, client->listBackends());
-    std::vector<ProbedBackend> backends;
+    std::vector<BackendCandidate> backends;
     for (const protocol::BackendEntry& entry : entries) {
-        ProbedBackend backend{entry, {}, {}};
+        BackendCandidate backend{entry, {}, {}};
         const bool linkedIn = entry.path.empty();
         const bool wanted = request.backend == "auto" ? entry.automatic : entry.id == request.backend;
-        if (wanted && !linkedIn && entry.refusal.empty()) {
+        if (wanted && !linkedIn && entry.refusal.empty() && entry.notBuilt.empty()) {
             auto devices = probeDevices(entry.id, worker);
             if (devices.ok())
                 backend.devices = std::move(devices).value();

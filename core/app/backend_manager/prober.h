@@ -14,8 +14,8 @@ namespace loader::app {
 
 /// All back ends; those that the request may use, with their devices.
 /// @errors W604 and deaths of the process that only reads descriptions
-Result<std::vector<ProbedBackend>> probeFor(const protocol::LoadRequest& request,
-                                            const WorkerOptions& worker);
+Result<std::vector<BackendCandidate>> probeFor(const protocol::LoadRequest& request,
+                                               const WorkerOptions& worker);
 
 /// Loads one back end in a process of its own and asks for its devices.
 /// @errors B701 to B707, deaths

@@ -5,9 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <set>
-#include <string>
+
+#include "core/engine/base/cpu_topology.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -106,23 +105,7 @@ void ThreadPool::barrier() {
 }
 
 unsigned physicalCores() {
-#ifdef __linux__
-    // Two hardware threads of one core list the same siblings.
-    std::set<std::string> cores;
-    for (unsigned cpu = 0; cpu < 4096; ++cpu) {
-        std::ifstream siblings("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
-                               "/topology/thread_siblings_list");
-        std::string line;
-        if (!siblings || !std::getline(siblings, line)) break;
-        cores.insert(line);
-    }
-    if (!cores.empty()) {
-        // A container or an affinity mask may leave fewer processors than the machine has.
-        return std::min(static_cast<unsigned>(cores.size()),
-                        std::max(1u, std::thread::hardware_concurrency()));
-    }
-#endif
-    return std::max(1u, std::thread::hardware_concurrency());
+    return usableCores(readCpuShare());
 }
 
 }  // namespace loader

@@ -75,7 +75,7 @@ private:
     std::atomic<bool> m_stopping{false};
 };
 
-/// Number of physical cores, as far as the system tells; at least 1.
+/// Physical cores that this process may use, as far as the system tells; at least 1.
 unsigned physicalCores();
 
 }  // namespace loader

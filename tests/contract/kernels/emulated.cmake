@@ -27,6 +27,7 @@ function(add_aarch64_check output)
     backends/cpu/isa/cpu_features.cpp
     backends/cpu/isa/neon/kernels.cpp
     backends/cpu/kernels/matmul.cpp
+    core/engine/base/cpu_flags.cpp
     core/engine/base/error.cpp
     core/engine/base/half.cpp
     core/engine/quant/dequantize.cpp

@@ -24,8 +24,8 @@ using Clock = std::chrono::steady_clock;
 using app::ModelHost;
 
 /// A scripted device in front of the processor.
-app::ProbedBackend scripted(const std::string& script) {
-    app::ProbedBackend backend;
+app::BackendCandidate scripted(const std::string& script) {
+    app::BackendCandidate backend;
     backend.entry.id = "fake";
     backend.entry.priority = 100;
     backend.entry.automatic = true;
@@ -218,7 +218,7 @@ void WorkerFaults::devices_data() {
 void WorkerFaults::devices() {
     QFETCH(QString, script);
     app::HostOptions options = m_fixture.options;
-    options.backends = std::vector<app::ProbedBackend>{scripted(script.toStdString())};
+    options.backends = std::vector<app::BackendCandidate>{scripted(script.toStdString())};
     protocol::LoadRequest request = m_fixture.request;
     request.backend = "auto";
     const auto start = Clock::now();
@@ -236,8 +236,8 @@ void WorkerFaults::lostAtEveryCall() {
     // processor goes on behind what was written.
     for (int call = 2; call <= 101; ++call) {
         app::HostOptions options = m_fixture.options;
-        options.backends =
-            std::vector<app::ProbedBackend>{scripted("answer=5,6,7;fail=" + std::to_string(call) + ":B704")};
+        options.backends = std::vector<app::BackendCandidate>{
+            scripted("answer=5,6,7;fail=" + std::to_string(call) + ":B704")};
         protocol::LoadRequest request = m_fixture.request;
         request.backend = "auto";
         auto host = ModelHost::load(request, options, {}, {});
