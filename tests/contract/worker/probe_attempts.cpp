@@ -268,7 +268,7 @@ int typeIntoTerminalHighBits(Context) {
 }
 int controlDevice(Context) {
     // A graphics call on something that is no graphics device: 'd', 0.
-    return outcome(::ioctl(0, _IOWR('d', 0, std::array<char, 64>), nullptr));
+    return outcome(::ioctl(0, _IOWR('d', 0, long), nullptr));
 }
 
 // --- new code ---
@@ -328,10 +328,9 @@ int takeMemory(Context) {
 int mapDescriptor(Context c) {
     void* page = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, c.descriptor, 0);
     if (page == MAP_FAILED) return errno;
-    // A hint; kernels without it say EINVAL, a filter EPERM.
     if (::madvise(page, 4096, MADV_WILLNEED) != 0) return errno;
-    ::madvise(page, 4096, MADV_HUGEPAGE);
-    if (errno == EPERM) return EPERM;
+    // Kernels without large pages say EINVAL, a filter EPERM.
+    if (::madvise(page, 4096, MADV_HUGEPAGE) != 0 && errno == EPERM) return EPERM;
     const char first = *static_cast<volatile char*>(page);
     return first == 'm' && ::munmap(page, 4096) == 0 ? 0 : EIO;
 }

@@ -55,6 +55,8 @@ struct Prepared {
         const int passed = ::fcntl(prepared.passed, F_DUPFD, kAside);
         ::dup2(passed, kPassedDescriptor);
         ::close(passed);
+    } else {
+        ::close(kPassedDescriptor);
     }
     ::close(input);
     ::close(output);

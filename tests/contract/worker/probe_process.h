@@ -21,7 +21,7 @@ struct ProbeStart {
     int descriptor = -1;
     QStringList environment = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8"};
     /// Where a core dump would be written, and whether it may be.
-    QString folder;
+    QString folder = {};
     bool allowCoreDump = false;
 };
 

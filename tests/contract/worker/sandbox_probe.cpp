@@ -140,6 +140,12 @@ int tryAttempt(const Command& command, int ownProgram, pid_t parent) {
     return 0;
 }
 
+/// They end with the process.
+void startSleepers() {
+    for (int i = 0; i < 2; ++i)
+        std::thread([] { std::this_thread::sleep_for(std::chrono::hours(1)); }).detach();
+}
+
 /// Until the test closes our input.
 void waitForEnd() {
     char byte = 0;
@@ -218,9 +224,7 @@ int act(const Command& command, const SandboxReport& report, int ownProgram, pid
         return 0;
     }
     if (verb == "threads") {
-        std::vector<std::thread> later;
-        for (int i = 0; i < 2; ++i)
-            later.emplace_back([] { std::this_thread::sleep_for(std::chrono::hours(1)); });
+        startSleepers();
         say("ready");
         waitForEnd();
         ::_exit(0);
@@ -251,11 +255,7 @@ int runProbe(Command& command) {
         if (!loaded.ok()) return say("failed " + loaded.error().toString()), 1;
         engine = std::move(loaded).value();
     }
-    std::vector<std::thread> early;
-    if (command.word(0) == "threads") {
-        for (int i = 0; i < 2; ++i)
-            early.emplace_back([] { std::this_thread::sleep_for(std::chrono::hours(1)); });
-    }
+    if (command.word(0) == "threads") startSleepers();
     SandboxReport report;
     if (command.sandboxed) {
         const auto start = std::chrono::steady_clock::now();

@@ -14,6 +14,7 @@
 #include <QFile>
 #include <QTemporaryDir>
 #include <QTest>
+#include <algorithm>
 
 #include "tests/contract/worker/probe_process.h"
 
@@ -105,7 +106,7 @@ private Q_SLOTS:
         const QString verdict = runProbe({options + verb, file}).verdict();
         ::close(leaked);
         ::close(77);
-        QVERIFY2(without.endsWith(QStringLiteral(" 77")), qPrintable(without));
+        QVERIFY2(without.contains(QStringLiteral(" 77")), qPrintable(without));
         QCOMPARE(verdict, expected);
     }
 
@@ -124,7 +125,7 @@ private Q_SLOTS:
         start.arguments = {QStringLiteral("--profile"), profile, QStringLiteral("--cache"),
                            QStringLiteral("/cache"), QStringLiteral("environment")};
         QByteArrayList lines = runProbe(start).output.trimmed().split('\n');
-        lines.sort();
+        std::sort(lines.begin(), lines.end());
         QByteArrayList expected = {"LANG=C.UTF-8", "bytes-left 0"};
         if (profile == QLatin1String("gpu")) {
             expected = {"HOME=/cache",
