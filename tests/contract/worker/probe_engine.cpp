@@ -4,6 +4,7 @@
 #include "tests/contract/worker/probe_engine.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -18,9 +19,17 @@ namespace loader::test {
 namespace {
 
 constexpr std::uint32_t kContext = 64;
-constexpr unsigned kThreads = 2;
 constexpr std::array<TokenId, 12> kPrompt = {1, 5, 9, 2, 40, 41, 42, 7, 7, 8, 100, 3};
 constexpr std::size_t kSingleTokens = 8;
+
+double processorSeconds() {
+    struct rusage usage {};
+    ::getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
 
 Result<std::vector<float>> computeIn(backend::Session& session) {
     LOADER_TRY(std::uint32_t length, session.truncate(0, 0));
@@ -48,19 +57,37 @@ Result<std::vector<float>> computeIn(backend::Session& session) {
 
 }  // namespace
 
-Result<std::unique_ptr<ProbeEngine>> ProbeEngine::load(const std::string& path) {
+Result<std::unique_ptr<ProbeEngine>> ProbeEngine::load(const std::string& path, unsigned threads) {
     auto engine = std::make_unique<ProbeEngine>();
     host::LoadRequest request;
     request.path = path;
     request.backend = "cpu";
     request.contextTokens = kContext;
-    request.threads = kThreads;
+    request.threads = threads;
     LOADER_TRY(engine->m_model, host::LoadedModel::load(request, engine->m_registry));
     return engine;
 }
 
 Result<std::vector<float>> ProbeEngine::compute() {
     return computeIn(m_model->session());
+}
+
+Result<double> ProbeEngine::measure(std::size_t tokens) {
+    backend::Session& session = m_model->session();
+    std::uint32_t length = 0;
+    const double before = processorSeconds();
+    for (std::size_t i = 0; i < tokens; ++i) {
+        if (i % kContext == 0) {
+            LOADER_TRY(length, session.truncate(0, 0));
+        }
+        backend::BatchItem item;
+        item.token = static_cast<TokenId>(10 + i % 100);
+        item.position[0] = length++;
+        item.wantsOutput = true;
+        backend::ForwardOutput out;
+        LOADER_CHECK(session.forward({&item, 1}, {}, out, {}));
+    }
+    return processorSeconds() - before;
 }
 
 Result<std::vector<float>> computeFromDescriptor(int descriptor) {
@@ -85,7 +112,7 @@ Result<std::vector<float>> computeFromDescriptor(int descriptor) {
     std::iota(segments.begin(), segments.end(), 0u);
     backend::LoadOptions options;
     options.contextTokens = kContext;
-    options.threads = kThreads;
+    options.threads = kProbeThreads;
     cpu::CpuBackend cpu;
     LOADER_TRY(const auto model, cpu.load(lowered.program, weights, segments, "", options, nullptr, {}));
     backend::SessionOptions sessionOptions;

@@ -13,14 +13,19 @@
 
 namespace loader::test {
 
+/// As many as a comparison of bits needs to have work shared out.
+inline constexpr unsigned kProbeThreads = 2;
+
 /// @thread confined
 class ProbeEngine {
 public:
     /// Loads by path with the host's own loader, as --in-process does.
-    static Result<std::unique_ptr<ProbeEngine>> load(const std::string& path);
+    static Result<std::unique_ptr<ProbeEngine>> load(const std::string& path, unsigned threads);
 
     /// Logits after a fixed prompt and eight tokens one by one, from an empty context.
     Result<std::vector<float>> compute();
+    /// Processor seconds of all threads for so many tokens, one by one.
+    Result<double> measure(std::size_t tokens);
 
 private:
     host::BackendRegistry m_registry{""};

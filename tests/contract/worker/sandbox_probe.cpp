@@ -214,6 +214,11 @@ int act(const Command& command, const SandboxReport& report, int ownProgram, pid
     if (verb == "descriptors") return sayDescriptors();
     if (verb == "limits") return sayLimits();
     if (verb == "crash") return ::raise(SIGSEGV);
+    if (verb == "measure") {
+        const auto seconds = engine->measure(static_cast<std::size_t>(std::atoi(command.word(2).c_str())));
+        if (!seconds.ok()) return 1;
+        return say(std::to_string(*seconds)), 0;
+    }
     if (verb == "compute-by-path") return sayLogits(engine->compute());
     if (verb == "compute-by-descriptor")
         return sayLogits(loader::test::computeFromDescriptor(command.options.keepDescriptors.front()));
@@ -250,8 +255,10 @@ int runProbe(Command& command) {
     const int ownProgram = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
     std::unique_ptr<loader::test::ProbeEngine> engine;
-    if (command.word(0) == "compute-by-path") {
-        auto loaded = loader::test::ProbeEngine::load(command.word(1));
+    const bool measures = command.word(0) == "measure";
+    if (measures || command.word(0) == "compute-by-path") {
+        auto loaded =
+            loader::test::ProbeEngine::load(command.word(1), measures ? 1 : loader::test::kProbeThreads);
         if (!loaded.ok()) return say("failed " + loaded.error().toString()), 1;
         engine = std::move(loaded).value();
     }
