@@ -6,7 +6,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 
+#include "core/worker/sandbox.h"
 #include "core/worker/worker.h"
 
 #ifndef _WIN32
@@ -16,6 +18,8 @@
 namespace {
 
 constexpr std::intptr_t kConnection = 3;
+/// All parts of a split model, and what a driver opens.
+constexpr std::uint32_t kDescriptors = 512;
 
 bool isConnected() {
 #ifndef _WIN32
@@ -29,10 +33,20 @@ bool isConnected() {
 
 }  // namespace
 
-int main() {
+int main(int count, char** words) {
     if (!isConnected()) {
         std::fputs("gguf-worker is started by gguf and gguf-loader; it is of no use by itself.\n", stderr);
         return 2;
+    }
+    loader::worker::SandboxOptions options;
+    const bool forGpu = count > 1 && std::string_view(words[1]) == "--gpu";
+    options.profile = forGpu ? loader::worker::SandboxProfile::Gpu : loader::worker::SandboxProfile::Cpu;
+    options.keepDescriptors = {static_cast<int>(kConnection)};
+    options.descriptorLimit = kDescriptors;
+    const auto prepared = loader::worker::prepareProcess(options);
+    if (!prepared.ok()) {
+        std::fprintf(stderr, "%s\n", prepared.error().toString().c_str());
+        return 1;
     }
     const int status = loader::worker::Worker(loader::protocol::Descriptor(kConnection)).serve();
     // Threads may still compute; nothing of theirs is worth waiting for.
