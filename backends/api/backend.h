@@ -16,6 +16,7 @@
 #include "core/engine/base/cancel_token.h"
 #include "core/engine/base/result.h"
 #include "core/engine/base/token.h"
+#include "core/engine/graph/kv_type.h"
 #include "core/engine/graph/program.h"
 
 namespace loader::backend {
@@ -36,7 +37,7 @@ struct DeviceFacts {
     std::uint64_t freeBytes = 0;
 };
 
-enum class KvType : std::uint8_t { F16, Q8_0, F32 };
+using graph::KvType;
 
 struct LoadOptions {
     /// Member threads of the team; 0 lets the back end choose (physical cores).

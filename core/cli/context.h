@@ -51,6 +51,8 @@ Json answerJson(const host::Answer& answer, const host::LoadReport& report);
 // The commands, one file each.
 Result<int> runCommand(Context& context);
 Result<int> chatCommand(Context& context);
+Result<int> estimateCommand(Context& context);
+Result<int> recommendCommand(Context& context);
 Result<int> inspectCommand(Context& context);
 Result<int> tokenizeCommand(Context& context);
 Result<int> detokenizeCommand(Context& context);

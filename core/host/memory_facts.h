@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "core/engine/base/size_text.h"
+
 namespace loader::host {
 
 struct AvailableMemory {
@@ -24,7 +26,6 @@ std::optional<AvailableMemory> availableMemory();
 std::uint64_t residentBytes();
 std::uint64_t peakResidentBytes();
 
-/// "1.5 GiB", "640 KiB".
-std::string sizeText(std::uint64_t bytes);
+using loader::sizeText;
 
 }  // namespace loader::host

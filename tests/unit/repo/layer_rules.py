@@ -24,7 +24,7 @@ MAY_SEE = {
     _ENGINE + "sampling": [_ENGINE + part for part in ("base", "text")],
     _ENGINE + "session": [_ENGINE.rstrip("/")],
     "core/protocol": [_ENGINE + "base"],
-    "core/host": ["core/engine", "backends/api"],
+    "core/host": ["core/engine", "core/protocol", "backends/api"],
     "core/app": ["core/engine", "core/protocol"],
     "core/worker": ["core/engine", "core/protocol", "core/host", "backends/api", "backends/cpu"],
     "core/cli": ["core/engine", "core/protocol", "core/host", "core/app", "backends/api"],
