@@ -41,7 +41,8 @@ inline protocol::ModelFacts madeUpFacts(const MadeUpModel& model) {
     facts.headProducts = 32000ull * 4096;
     facts.productKind = protocol::ProductKind::Int8;
     for (std::uint32_t i = 0; i < model.layers; ++i) {
-        facts.layers.push_back({model.layerBytes / 3, model.layerBytes - model.layerBytes / 3, 0, model.layerBytes});
+        facts.layers.push_back(
+            {model.layerBytes / 3, model.layerBytes - model.layerBytes / 3, 0, model.layerBytes});
         facts.kv.push_back({i, model.kvHeads, model.headLength, model.headLength, 0});
     }
     const std::uint64_t values = std::uint64_t{model.layers} * model.kvHeads * 2 * model.headLength;

@@ -230,9 +230,11 @@ void TestEstimator::randomFactsNeverWrap() {
         // What cannot be counted fits nowhere, and nothing fits that is larger than all there is.
         MemorySituation situation;
         situation.availableBytes = numbers.any();
-        situation.devices.push_back({"vulkan", "", "", numbers.coin(), 0, {{numbers.any(), numbers.any(), true}}, 0});
+        situation.devices.push_back(
+            {"vulkan", "", "", numbers.coin(), 0, {{numbers.any(), numbers.any(), true}}, 0});
         const bool ok = fits(one, situation, &situation.devices[0], {});
-        if (ok && one.processor.total() > *situation.availableBytes) QFAIL(qPrintable(QString("fits %1").arg(i)));
+        if (ok && one.processor.total() > *situation.availableBytes)
+            QFAIL(qPrintable(QString("fits %1").arg(i)));
     }
     // The cases reach both ends.
     QVERIFY(countless > kCases / 100 && countless < kCases / 100 * 99);
