@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "core/cli/planning.h"
+#include "core/engine/base/size_text.h"
 
 namespace loader::cli {
 namespace {

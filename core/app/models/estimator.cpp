@@ -107,8 +107,10 @@ std::uint64_t cacheOf(const ModelFacts& facts, const LoadSettings& settings, con
     }
     // A back end that pads its rows says so for the whole model; its layers then share in it.
     const std::uint64_t planned = kvBytesPerToken(facts, backend, settings.kv);
-    if (here == all) here = planned;
-    if (here != all && planned > all && all != 0) here = multiply(here, planned / all + 1);
+    if (here == all)
+        here = planned;
+    else if (planned > all && all != 0)
+        here = multiply(here, planned / all + (planned % all != 0 ? 1 : 0));
     return multiply(multiply(here, settings.contextTokens), settings.sequences);
 }
 

@@ -118,7 +118,7 @@ void TestEstimatePlan::theProcessorsPlan() {
         QVERIFY(lowered.ok());
         for (const cpu::IsaTier tier : cpu::allTiers()) {
             if (tier > cpu::detectTier()) continue;
-            const auto difference = compare(lowered->program, backend, std::string(cpu::tierName(tier)), 60);
+            const auto difference = compare(lowered->program, backend, std::string(cpu::tierName(tier)), 20);
             QVERIFY2(!difference, qPrintable(difference ? text(*difference) : QString()));
         }
     }
