@@ -33,6 +33,11 @@ GENERATED = 8
 # The prompt may be so much shorter than what is left of the context: a text cannot be cut to any number of tokens.
 SLACK = 24
 ANSWER_MS = 50
+# A process begins with the peak of the one that started it, so a small one must: prints the status and the peak in KiB of what it ran.
+STARTER = """import os, sys
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(child, 0)
+os.write(2, b"%d %d" % (os.waitstatus_to_exitcode(status), usage.ru_maxrss))"""
 
 
 def gguf(arguments, command, text=b""):
@@ -65,18 +70,17 @@ def peak_of(arguments, model, context, kv, prompt):
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as out:
         source.write(prompt)
         source.seek(0)
-        child = subprocess.Popen(command, stdin=source, stdout=out, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
+        starter = subprocess.run([sys.executable, "-I", "-S", "-c", STARTER, *command], stdin=source, stdout=out, stderr=subprocess.PIPE, check=True)
+        status, peak = map(int, starter.stderr.split()[-2:])
         out.seek(0)
         lines = out.read().splitlines()
-    if child.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} ended with status {child.returncode}: {lines[-1:]}")
+    if status != 0:
+        raise SystemExit(f"{' '.join(command)} ended with status {status}: {lines[-1:]}")
     last = json.loads(lines[-1])
     filled = last["prompt_tokens"] + last["tokens"]
     if filled < context - GENERATED - SLACK:
         raise SystemExit(f"{model}: only {filled} of {context} tokens were in the context")
-    return usage.ru_maxrss * 1024, filled
+    return peak * 1024, filled
 
 
 def answer_ms(arguments, model):
