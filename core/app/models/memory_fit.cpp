@@ -85,8 +85,9 @@ std::string remedy(const Verdict& verdict, const ModelFacts& facts, const LoadSe
     return text;
 }
 
-std::string sideText(std::uint64_t needed, std::uint64_t usable, const std::string& where) {
-    return sizeText(needed) + " of " + sizeText(usable) + " " + where;
+/// "12.1 GiB on Card (22.5 GiB may be used)".
+std::string sideText(std::uint64_t needed, const std::string& where, std::uint64_t usable) {
+    return sizeText(needed) + where + " (" + sizeText(usable) + " may be used)";
 }
 
 std::string sentenceOf(const Verdict& verdict, const ModelFacts& facts, const LoadSettings& settings,
@@ -94,11 +95,10 @@ std::string sentenceOf(const Verdict& verdict, const ModelFacts& facts, const Lo
     if (!situation.availableBytes)
         return "The system does not tell how much memory is free; " + sizeText(verdict.estimate.total()) +
                " are needed.";
-    std::string sides =
-        sideText(verdict.estimate.processor.total(), verdict.processorUsable, "that may be used in memory");
+    std::string sides = sideText(verdict.estimate.processor.total(), " of memory", verdict.processorUsable);
     if (verdict.device && verdict.gpuLayers != 0)
-        sides += " and " + sideText(verdict.estimate.device.total(), verdict.deviceUsable,
-                                    "on " + situation.devices[*verdict.device].name);
+        sides += " and " + sideText(verdict.estimate.device.total(),
+                                    " on " + situation.devices[*verdict.device].name, verdict.deviceUsable);
     switch (verdict.fit) {
         case Fit::Device: return "It fits on the device: it needs " + sides + ".";
         case Fit::Split:
