@@ -8,6 +8,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import struct
@@ -142,6 +143,24 @@ class Planning(CliTest):
         self.assertGreater(said["longest_context"], 0)
         self.assertIn(f"-c {said['longest_context']}", said["sentence"])
         self.assertTrue(self.estimate(self.llama, "-c", str(said["longest_context"] // 2))["fits"])
+
+    def test_what_fits_under_a_limit_runs(self):
+        def limited(mebibytes):
+            return {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (mebibytes << 20, mebibytes << 20))}
+
+        if gguf("backends", **limited(400)).returncode != 0:
+            self.skipTest("this build needs more address space (a sanitizer)")
+        words = [self.llama, "-c", "200000", "-t", "4"]
+        verdicts = []
+        for mebibytes in range(300, 841, 60):
+            said = json.loads(self.ok(gguf("estimate", *words, "--json", **limited(mebibytes))).stdout)
+            self.assertEqual(said["limit"], "the address space limit")
+            verdicts.append(said["fits"])
+            if said["fits"]:
+                self.ok(gguf("run", *words, "-p", "the cat", "-n", "4", **limited(mebibytes)))
+        self.assertEqual(verdicts, sorted(verdicts))
+        self.assertIn(False, verdicts)
+        self.assertIn(True, verdicts)
 
     def test_an_estimate_is_what_a_load_reports(self):
         report = self.answer(self.llama, "-c", "1024", "-b", "64")["load_report"]
