@@ -34,6 +34,9 @@ constexpr Shares kOther{"", 0.57, 0.70, 0.47};
 /// Prompts are read in such steps; what docs/performance.md measured.
 constexpr std::uint32_t kStep = 512;
 constexpr std::uint32_t kLeastStep = 64;
+/// The shares were measured with a width of 2048. In a narrow model attention, norms and meetings of the
+/// threads take as long as the weights.
+constexpr std::uint32_t kNarrow = 1024;
 /// A context that is nobody's wish is not made shorter than this for the sake of speed.
 constexpr std::uint32_t kUsualContext = 4096;
 
@@ -159,6 +162,9 @@ ExpectedSpeed expectedSpeed(const ModelFacts& facts, const LoadSettings& setting
                   " of the processor's measured speed, attention left out; the shares are those that " +
                   "docs/performance.md measured for " +
                   (shares.type.empty() ? std::string("the usual type of weights") : facts.mainType) + ".";
+    if (facts.width <= kNarrow)
+        speed.basis +=
+            " For a model this narrow the work between the products counts too: these are upper bounds.";
     return speed;
 }
 

@@ -135,6 +135,10 @@ void TestRecommendation::speedsFollowTheCeilings() {
     twice.workingSetBytes = 400e9;
     QVERIFY(expectedSpeed(facts, settings, twice).firstTokensPerSecond > 4.0 * speed.firstTokensPerSecond);
     QVERIFY(speed.basis.find("docs/performance.md") != std::string::npos);
+    QVERIFY(speed.basis.find("upper bounds") == std::string::npos);
+    auto narrow = facts;
+    narrow.width = 512;
+    QVERIFY(expectedSpeed(narrow, settings, kMachine).basis.find("upper bounds") != std::string::npos);
     // Nothing measured, nothing promised.
     QCOMPARE(expectedSpeed(facts, settings, {}).promptTokensPerSecond, 0.0);
 }
