@@ -3,6 +3,8 @@
 
 #include "core/cli/context.h"
 
+#include <QCoreApplication>
+#include <QDir>
 #include <array>
 #include <cstdlib>
 #include <random>
@@ -143,6 +145,19 @@ Result<Loaded> loadModel(Context& context, const host::LoadRequest& request) {
     progress.clear();
     noteReport(context, loaded.model->report());
     return loaded;
+}
+
+app::WorkerOptions workerOptions() {
+    app::WorkerOptions options;
+    const QDir programs(QCoreApplication::applicationDirPath());
+#ifdef Q_OS_WIN
+    options.program = programs.filePath(QStringLiteral("gguf-worker.exe")).toStdString();
+#else
+    options.program = programs.filePath(QStringLiteral("gguf-worker")).toStdString();
+#endif
+    options.pluginFolder = host::BackendRegistry::defaultFolder();
+    options.inheritErrors = debugIsOn();
+    return options;
 }
 
 bool debugIsOn() {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "core/app/worker_client/worker_client.h"
 #include "core/cli/options.h"
 #include "core/cli/output.h"
 #include "core/engine/sampling/parameters.h"
@@ -42,6 +43,8 @@ struct Loaded {
     std::unique_ptr<host::BackendRegistry> registry;
     std::unique_ptr<host::LoadedModel> model;
 };
+/// How the workers beside this program are started.
+app::WorkerOptions workerOptions();
 /// GGUF_DEBUG=1.
 bool debugIsOn();
 /// What of a load the user should hear, on standard error.
@@ -56,6 +59,8 @@ Json answerJson(const host::Answer& answer, const host::LoadReport& report);
 // The commands, one file each.
 Result<int> runCommand(Context& context);
 Result<int> chatCommand(Context& context);
+Result<int> estimateCommand(Context& context);
+Result<int> recommendCommand(Context& context);
 Result<int> inspectCommand(Context& context);
 Result<int> tokenizeCommand(Context& context);
 Result<int> detokenizeCommand(Context& context);

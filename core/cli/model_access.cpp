@@ -3,9 +3,6 @@
 
 #include "core/cli/model_access.h"
 
-#include <QCoreApplication>
-#include <QDir>
-
 #include "core/app/backend_manager/model_host.h"
 #include "core/engine/gguf/keys.h"
 #include "core/host/recommended_sampling.h"
@@ -69,19 +66,6 @@ public:
 private:
     std::unique_ptr<app::ModelHost> m_model;
 };
-
-app::HostOptions hostOptions() {
-    app::HostOptions options;
-    const QDir programs(QCoreApplication::applicationDirPath());
-#ifdef Q_OS_WIN
-    options.worker.program = programs.filePath(QStringLiteral("gguf-worker.exe")).toStdString();
-#else
-    options.worker.program = programs.filePath(QStringLiteral("gguf-worker")).toStdString();
-#endif
-    options.worker.pluginFolder = host::BackendRegistry::defaultFolder();
-    options.worker.inheritErrors = debugIsOn();
-    return options;
-}
 
 }  // namespace
 

@@ -18,17 +18,6 @@ Products productsOf(quant::TensorType type) {
     }
 }
 
-/// The part of an operation's weights that one token needs.
-double usedPart(const graph::Op& op) {
-    double part = 1.0;
-    const auto count = [&part](std::uint32_t used, std::uint32_t experts) {
-        if (experts != 0) part = static_cast<double>(used) / experts;
-    };
-    if (const auto* gateUp = std::get_if<graph::ExpertGateUpOp>(&op)) count(gateUp->used, gateUp->experts);
-    if (const auto* down = std::get_if<graph::ExpertDownOp>(&op)) count(down->used, down->experts);
-    return part;
-}
-
 double bytesPerValue(backend::KvType type) {
     switch (type) {
         case backend::KvType::F16: return 2.0;
@@ -39,6 +28,16 @@ double bytesPerValue(backend::KvType type) {
 }
 
 }  // namespace
+
+double usedPart(const graph::Op& op) {
+    double part = 1.0;
+    const auto count = [&part](std::uint32_t used, std::uint32_t experts) {
+        if (experts != 0) part = static_cast<double>(used) / experts;
+    };
+    if (const auto* gateUp = std::get_if<graph::ExpertGateUpOp>(&op)) count(gateUp->used, gateUp->experts);
+    if (const auto* down = std::get_if<graph::ExpertDownOp>(&op)) count(down->used, down->experts);
+    return part;
+}
 
 ModelWork workOf(const graph::Program& program) {
     ModelWork work;

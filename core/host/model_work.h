@@ -35,6 +35,9 @@ struct ModelWork {
 
 ModelWork workOf(const graph::Program& program);
 
+/// The part of an operation's weights that one token needs: of experts only those that are used.
+double usedPart(const graph::Op& op);
+
 /// Bytes of the KV cache that a token reads which sees `length` positions.
 std::uint64_t kvBytes(const graph::Program& program, backend::KvType type, std::uint64_t length);
 

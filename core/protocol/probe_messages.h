@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/protocol/model_facts.h"
 #include "core/protocol/wire.h"
 
 namespace loader::protocol {
@@ -99,6 +100,31 @@ struct DeviceEntry {
         visit(self.freeBytes);
         visit(self.properties);
         visit(self.refusal);
+    }
+};
+
+/// The parts of a model come as read-only descriptors in the order of these names.
+struct ReadHeader {
+    std::vector<std::string> parts;
+    /// Overrides general.architecture where not empty.
+    std::string architecture;
+    std::string tier;
+    /// Whose plans are asked for; loaded by Hello.
+    std::vector<std::string> backends;
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit(self.parts);
+        visit(self.architecture);
+        visit(self.tier);
+        visit(self.backends);
+    }
+};
+
+struct HeaderFacts {
+    ModelFacts facts;
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit(self.facts);
     }
 };
 

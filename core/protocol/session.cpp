@@ -52,6 +52,7 @@ std::optional<MessageType> answerOf(MessageType type) {
         case MessageType::Score: return MessageType::Scored;
         case MessageType::ListBackends: return MessageType::BackendList;
         case MessageType::ProbeBackend: return MessageType::DeviceList;
+        case MessageType::ReadHeader: return MessageType::HeaderFacts;
         default: return std::nullopt;
     }
 }
@@ -74,6 +75,7 @@ Status WorkerView::sending(MessageType type, std::uint32_t request, const Reques
         case MessageType::Credit: return {};
         case MessageType::ListBackends:
         case MessageType::ProbeBackend:
+        case MessageType::ReadHeader:
             if (m_stage != Stage::Ready) return outOfTurn;
             break;
         default:
@@ -258,6 +260,11 @@ Result<Incoming> WorkerView::acceptRequest(const Frame& frame, Open& open) {
         }
         case MessageType::BackendList: {
             LOADER_TRY(BackendList message, read<BackendList>(frame));
+            incoming.message = std::move(message);
+            break;
+        }
+        case MessageType::HeaderFacts: {
+            LOADER_TRY(HeaderFacts message, read<HeaderFacts>(frame));
             incoming.message = std::move(message);
             break;
         }

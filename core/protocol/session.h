@@ -21,7 +21,7 @@ namespace loader::protocol {
 struct Incoming {
     std::uint32_t request = 0;
     std::variant<Ready, Progress, Loaded, Prepared, PromptProgress, Piece, Done, Failed, Pong, Scored,
-                 BackendList, DeviceList>
+                 BackendList, DeviceList, HeaderFacts>
         message;
     /// The request is over and forgotten.
     bool ends = false;

@@ -48,6 +48,19 @@ Result<std::vector<std::byte>> takeBlob(const Blob& blob, std::vector<Descriptor
     return memory.copy();
 }
 
+using FileList = std::vector<std::unique_ptr<FileSource>>;
+
+/// The parts of a model, which came open.
+Result<FileList> takeFiles(const std::vector<std::string>& names, std::vector<Descriptor>& descriptors) {
+    if (names.empty() || names.size() != descriptors.size()) return broken("parts of a model are missing");
+    FileList files;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        LOADER_TRY(auto file, FileSource::adopt(descriptors[i].release(), names[i]));
+        files.push_back(std::move(file));
+    }
+    return files;
+}
+
 Result<std::vector<TokenId>> takeIds(const Blob& blob, std::vector<Descriptor>& descriptors) {
     LOADER_TRY(const std::vector<std::byte> bytes, takeBlob(blob, descriptors));
     if (bytes.size() % sizeof(TokenId) != 0) return broken("half a token");
@@ -109,6 +122,7 @@ Status Worker::greet() {
 Status Worker::take(Received received) {
     switch (received.frame.type) {
         case MessageType::LoadModel: return takeLoad(received);
+        case MessageType::ReadHeader: return takeHeader(received);
         case MessageType::Prepare: return takePrepare(received);
         case MessageType::Generate: return takeGenerate(received);
         case MessageType::Score: return takeScore(received);
@@ -161,17 +175,23 @@ void Worker::start(JobThread& thread, std::uint32_t request, const RequestPointe
     });
 }
 
+Status Worker::takeHeader(Received& received) {
+    LOADER_TRY(ReadHeader message, read<ReadHeader>(received.frame));
+    LOADER_TRY(FileList files, takeFiles(message.parts, received.descriptors));
+    const std::uint32_t request = received.frame.request;
+    LOADER_TRY(const RequestPointer state, open(request));
+    const auto shared = std::make_shared<FileList>(std::move(files));
+    start(m_computing, request, state, [this, request, message = std::move(message), shared] {
+        return readHeader(request, message, std::move(*shared));
+    });
+    return {};
+}
+
 Status Worker::takeLoad(Received& received) {
     LOADER_TRY(LoadModel message, read<LoadModel>(received.frame));
-    if (message.parts.empty() || message.parts.size() != received.descriptors.size())
-        return broken("a model cannot be loaded so");
-    std::vector<std::unique_ptr<FileSource>> files;
-    for (std::size_t i = 0; i < message.parts.size(); ++i) {
-        LOADER_TRY(auto file, FileSource::adopt(received.descriptors[i].release(), message.parts[i]));
-        files.push_back(std::move(file));
-    }
+    LOADER_TRY(FileList files, takeFiles(message.parts, received.descriptors));
     LOADER_TRY(const RequestPointer state, open(0));
-    const auto shared = std::make_shared<decltype(files)>(std::move(files));
+    const auto shared = std::make_shared<FileList>(std::move(files));
     start(m_computing, 0, state, [this, message = std::move(message), shared, state] {
         return load(message, std::move(*shared), CancelToken(state->cancel));
     });

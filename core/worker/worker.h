@@ -43,6 +43,7 @@ private:
     Status greet();
     Status take(protocol::Received received);
     Status takeLoad(protocol::Received& received);
+    Status takeHeader(protocol::Received& received);
     Status takePrepare(protocol::Received& received);
     Status takeGenerate(protocol::Received& received);
     Status takeScore(protocol::Received& received);
@@ -57,6 +58,8 @@ private:
                     Request& state);
     Status score(std::uint32_t request, const std::vector<TokenId>& ids, std::span<std::byte> out,
                  CancelToken cancel);
+    Status readHeader(std::uint32_t request, const protocol::ReadHeader& message,
+                      std::vector<std::unique_ptr<FileSource>> files);
     Status probe(std::uint32_t request, const protocol::ProbeBackend& message);
     void listBackends(std::uint32_t request);
     bool waitForCredit(Request& state, std::size_t bytes);

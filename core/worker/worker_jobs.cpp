@@ -9,6 +9,7 @@
 
 #include "core/engine/gguf/keys.h"
 #include "core/host/chat_prompt.h"
+#include "core/host/model_facts.h"
 #include "core/host/recommended_sampling.h"
 #include "core/worker/worker.h"
 
@@ -141,6 +142,20 @@ Status Worker::score(std::uint32_t request, const std::vector<TokenId>& ids, std
     if (logits.size() * sizeof(float) != out.size()) return Error(Errc::X003, {"scores of another length"});
     std::memcpy(out.data(), logits.data(), out.size());
     send(MessageType::Scored, request, Scored{logits.size()});
+    return {};
+}
+
+Status Worker::readHeader(std::uint32_t request, const ReadHeader& message,
+                          std::vector<std::unique_ptr<FileSource>> files) {
+    LOADER_TRY(const auto file, gguf::ModelFile::openFiles(std::move(files)));
+    std::vector<backend::Backend*> backends;
+    for (const std::string& id : message.backends) {
+        LOADER_TRY(backend::Backend * backend, m_registry->open(id));
+        backends.push_back(backend);
+    }
+    HeaderFacts answer;
+    LOADER_TRY(answer.facts, host::readModelFacts(*file, backends, {message.architecture, message.tier}));
+    send(MessageType::HeaderFacts, request, answer);
     return {};
 }
 

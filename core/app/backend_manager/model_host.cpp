@@ -4,6 +4,7 @@
 #include "core/app/backend_manager/model_host.h"
 
 #include "core/app/backend_manager/prober.h"
+#include "core/engine/base/memory_facts.h"
 #include "core/engine/base/thread_pool.h"
 
 namespace loader::app {
@@ -71,6 +72,7 @@ Status ModelHost::tryLink(const Link& link, const LoadProgress& progress, Cancel
     request.backend = link.backend;
     request.device = link.device;
     request.gpuLayers = link.gpuLayers;
+    request.available = availableMemory();
     LOADER_TRY(Loaded loaded, worker->load(request, progress, cancel));
     m_steps.insert(m_steps.end(), loaded.report.steps.begin(), loaded.report.steps.end());
     loaded.report.steps = m_steps;

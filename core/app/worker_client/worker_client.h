@@ -72,6 +72,8 @@ public:
     Result<std::vector<float>> score(std::span<const TokenId> ids, CancelToken cancel);
     /// For a worker without a model. @errors B703, deaths
     Result<std::vector<protocol::BackendEntry>> listBackends();
+    /// What an estimate needs of a model file. @errors F802 … F805, those of reading a header, deaths
+    Result<protocol::ModelFacts> readHeader(const std::string& path, const protocol::ReadHeader& how);
     Result<std::vector<protocol::DeviceEntry>> probe(const protocol::ProbeBackend& request);
 
     /// Why it is of no use any more; nothing while it is.

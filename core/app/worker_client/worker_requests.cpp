@@ -65,21 +65,30 @@ Result<std::vector<std::unique_ptr<FileSource>>> openParts(const std::string& pa
     return parts;
 }
 
+std::vector<std::string> namesOf(const std::vector<std::unique_ptr<FileSource>>& parts) {
+    std::vector<std::string> names;
+    for (const auto& part : parts)
+        names.push_back(part->path());
+    return names;
+}
+
+std::vector<std::intptr_t> descriptorsOf(const std::vector<std::unique_ptr<FileSource>>& parts) {
+    std::vector<std::intptr_t> descriptors;
+    for (const auto& part : parts)
+        descriptors.push_back(part->descriptor());
+    return descriptors;
+}
+
 }  // namespace
 
 Result<Loaded> WorkerClient::load(const LoadRequest& request, const LoadProgress& progress,
                                   CancelToken cancel) {
     LOADER_TRY(const auto parts, openParts(request.path));
-    LoadModel message{request, {}};
-    std::vector<std::intptr_t> descriptors;
-    for (const auto& part : parts) {
-        message.parts.push_back(part->path());
-        descriptors.push_back(part->descriptor());
-    }
+    LoadModel message{request, namesOf(parts)};
     begin("loading");
     // Locking a whole model in memory shows no progress and may take minutes.
     m_lockingMemory = request.lockMemory;
-    LOADER_CHECK(post(MessageType::LoadModel, 0, encode(message), descriptors));
+    LOADER_CHECK(post(MessageType::LoadModel, 0, encode(message), descriptorsOf(parts)));
     Wait wait{cancel};
     while (true) {
         LOADER_TRY(Incoming incoming, next(0, wait));
@@ -210,6 +219,17 @@ Result<std::vector<DeviceEntry>> WorkerClient::probe(const ProbeBackend& probe) 
     Wait wait{{}, Clock::now() + m_options.limits.step};
     LOADER_TRY(Incoming incoming, next(request, wait));
     return std::move(std::get<DeviceList>(incoming.message).devices);
+}
+
+Result<ModelFacts> WorkerClient::readHeader(const std::string& path, const ReadHeader& how) {
+    LOADER_TRY(const auto parts, openParts(path));
+    ReadHeader message = how;
+    message.parts = namesOf(parts);
+    const std::uint32_t request = begin("reading a header");
+    LOADER_CHECK(post(MessageType::ReadHeader, request, encode(message), descriptorsOf(parts)));
+    Wait wait{{}, Clock::now() + m_options.limits.step};
+    LOADER_TRY(Incoming incoming, next(request, wait));
+    return std::move(std::get<HeaderFacts>(incoming.message).facts);
 }
 
 Error WorkerClient::abandoned(std::uint32_t request, Error error) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "core/engine/base/size_text.h"
 #include "core/engine/base/system_text.h"
 
 namespace loader {
@@ -49,8 +50,5 @@ std::optional<AvailableMemory> availableMemory(const MemoryFacts& facts = readMe
 /// Bytes of this process in memory now and at most; 0 where the system does not tell.
 std::uint64_t residentBytes();
 std::uint64_t peakResidentBytes();
-
-/// "1.5 GiB", "640 KiB".
-std::string sizeText(std::uint64_t bytes);
 
 }  // namespace loader

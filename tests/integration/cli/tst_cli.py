@@ -8,6 +8,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import struct
@@ -19,8 +20,9 @@ import unittest
 
 GGUF = ""
 MAKER = ""
-COMMANDS = ("run chat inspect tokenize detokenize template logits perplexity bench models backends").split()
-LATER = "estimate hardware recommend config migrate import rollback doctor".split()
+COMMANDS = ("run chat inspect tokenize detokenize template logits perplexity bench models backends estimate "
+            "recommend").split()
+LATER = "hardware config migrate import rollback doctor".split()
 GREEDY = ["--temperature", "0", "-n", "12", "-t", "1"]
 
 
@@ -81,7 +83,7 @@ class Usage(CliTest):
             self.assertIn("--json", text)
         for option in ("--context", "--threads", "--batch", "--gpu-layers", "--backend", "--kv", "--mlock",
                        "--no-mmap", "--architecture", "--in-process"):
-            for command in ("run", "chat", "logits", "perplexity", "bench"):
+            for command in ("run", "chat", "logits", "perplexity", "bench", "estimate", "recommend"):
                 self.assertIn(option, gguf(command, "--help").stdout.decode())
 
     def test_usage_errors(self):
@@ -109,6 +111,89 @@ class Usage(CliTest):
         self.assertEqual(self.answer(self.llama, "-n", "3")["text"], first["text"])
         done = self.ok(gguf("run", "-p", "the cat on", *GREEDY, "--", self.llama))
         self.assertEqual(done.stdout.decode(), self.answer(self.llama)["text"])
+
+
+class Planning(CliTest):
+    def estimate(self, *words):
+        return json.loads(self.ok(gguf("estimate", *words, "--json")).stdout)
+
+    def test_estimate_has_the_promised_keys(self):
+        said = self.estimate(self.llama)
+        self.assertEqual(list(said)[:5], ["total_bytes", "parts", "fits", "gpu_layers", "context"])
+        self.assertEqual(list(said["parts"]), ["weights", "kv", "compute", "output", "worker"])
+        self.assertEqual(said["total_bytes"], sum(said["parts"].values()))
+        self.assertTrue(said["fits"])
+        self.assertEqual(said["gpu_layers"], 0)
+        self.assertEqual(said["context"], 256)
+        self.assertGreaterEqual(said["parts"]["weights"], os.path.getsize(self.llama))
+        self.assertIn("fits", gguf("estimate", self.llama).stdout.decode())
+
+    def test_estimate_follows_the_options(self):
+        short, long = self.estimate(self.llama, "-c", "1024"), self.estimate(self.llama, "-c", "4096")
+        self.assertEqual(4 * short["parts"]["kv"], long["parts"]["kv"])
+        small = self.estimate(self.llama, "-c", "4096", "--kv", "q8_0")
+        self.assertEqual(small["parts"]["kv"] * 64, long["parts"]["kv"] * 34)
+        self.assertLess(self.estimate(self.llama, "-c", "4096", "-b", "64")["parts"]["compute"], long["parts"]["compute"])
+        self.assertLess(self.estimate(self.llama, "--no-mmap")["parts"]["weights"], long["parts"]["weights"])
+
+    def test_what_does_not_fit_says_what_would(self):
+        said = self.estimate(self.llama, "-c", "1073741824")
+        self.assertFalse(said["fits"])
+        self.assertEqual(said["verdict"], "too large")
+        self.assertGreater(said["longest_context"], 0)
+        self.assertIn(f"-c {said['longest_context']}", said["sentence"])
+        self.assertTrue(self.estimate(self.llama, "-c", str(said["longest_context"] // 2))["fits"])
+
+    def test_what_fits_under_a_limit_runs(self):
+        def limited(mebibytes):
+            return {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (mebibytes << 20, mebibytes << 20))}
+
+        if gguf("backends", **limited(400)).returncode != 0:
+            self.skipTest("this build needs more address space (a sanitizer)")
+        words = [self.llama, "-c", "200000", "-t", "4"]
+        verdicts = []
+        for mebibytes in range(300, 841, 60):
+            said = json.loads(self.ok(gguf("estimate", *words, "--json", **limited(mebibytes))).stdout)
+            self.assertEqual(said["limit"], "the address space limit")
+            verdicts.append(said["fits"])
+            if said["fits"]:
+                self.ok(gguf("run", *words, "-p", "the cat", "-n", "4", **limited(mebibytes)))
+        self.assertEqual(verdicts, sorted(verdicts))
+        self.assertIn(False, verdicts)
+        self.assertIn(True, verdicts)
+
+    def test_an_estimate_is_what_a_load_reports(self):
+        report = self.answer(self.llama, "-c", "1024", "-b", "64")["load_report"]
+        parts = self.estimate(self.llama, "-c", "1024", "-b", "64", "-t", "1")["parts"]
+        header = parts["weights"] - os.path.getsize(self.llama)
+        self.assertLess(header, 4096)
+        estimated = parts["kv"] + parts["compute"] + parts["output"]
+        weights = report["estimated_bytes"] - estimated
+        self.assertGreater(weights, 0)
+        self.assertLess(weights, parts["weights"])
+
+    def test_files_that_are_no_models(self):
+        with open(self.path("words.gguf"), "wb") as file:
+            file.write(b"no model at all " * 10)
+        for command in ("estimate", "recommend"):
+            self.fails(gguf(command, self.path("words.gguf")), 3, "GG002")
+            self.fails(gguf(command), 2, "X001")
+            self.fails(gguf(command, self.llama, "--backend", "none", "--json"), 2, "B701")
+
+    def test_recommend_gives_reasons(self):
+        said = json.loads(self.ok(gguf("recommend", self.llama, "--json")).stdout)
+        self.assertEqual(list(said)[:5], ["backend", "gpu_layers", "context", "threads", "batch"])
+        for key in list(said)[:5]:
+            self.assertTrue(said[key]["reason"].endswith("."), said[key])
+        self.assertEqual(said["backend"]["value"], "cpu")
+        self.assertGreater(said["expected"]["prompt_tokens_per_second"], 0)
+        self.assertGreaterEqual(said["expected"]["generation_tokens_per_second"],
+                                said["expected"]["generation_tokens_per_second_full_context"])
+        self.assertIn("measured", said["expected"]["basis"])
+        self.assertTrue(said["estimate"]["fits"])
+        wanted = json.loads(self.ok(gguf("recommend", self.llama, "-c", "100", "-t", "1", "--json")).stdout)
+        self.assertEqual((wanted["context"]["value"], wanted["threads"]["value"]), (100, 1))
+        self.assertIn("Expected", gguf("recommend", self.llama).stdout.decode())
 
 
 class Files(CliTest):
