@@ -77,7 +77,7 @@ Result<std::unique_ptr<ModelAccess>> openModel(Context& context, const host::Loa
     ProgressLine progress("Loading");
     LOADER_TRY(auto model,
                app::ModelHost::load(
-                   request, hostOptions(),
+                   request, {workerOptions(), std::nullopt},
                    [&progress](std::uint64_t done, std::uint64_t total) { progress.report(done, total); },
                    context.cancel));
     progress.clear();

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "backends/api/device_list.h"
 #include "backends/api/plugin.h"
 
 #define FAULT_NONE 0
@@ -77,8 +78,11 @@ public:
         device.kind = backend::DeviceKind::DiscreteGpu;
         return std::vector<backend::DeviceFacts>{device};
     }
-    Result<backend::PlanReport> plan(const graph::Program&, const std::string&,
-                                     const backend::LoadOptions&) override {
+    Result<backend::DeviceFacts> device(const std::string& id) override {
+        return backend::findDevice(*this, id);
+    }
+    Result<backend::PlanReport> plan(const graph::Program&, std::span<const std::uint32_t>,
+                                     const std::string&, const backend::LoadOptions&) override {
         backend::PlanReport report;
 #if FAULT == FAULT_HUGE_SIZES
         report.needed.weights = ~std::uint64_t{0};
