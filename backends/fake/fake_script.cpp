@@ -58,6 +58,7 @@ public:
         if (m_name == "session") return error(script.sessionError);
         if (m_name == "fail") return failure(script);
         if (m_name == "hang") return number(script.hangCall);
+        if (m_name == "stuck") return number(script.stuckCall);
         if (m_name == "crash") return number(script.crashCall);
         if (m_name == "wrong") return flag(script.wrong);
         if (m_name == "nan") return flag(script.nan);

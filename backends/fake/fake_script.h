@@ -62,6 +62,8 @@ struct FakeScript {
     Errc failError = Errc::B703;
     /// hang=2: that call of forward() returns only once it is cancelled.
     CallNumber hangCall = 0;
+    /// stuck=2: that call of forward() never returns and never looks up, as a device that hangs.
+    CallNumber stuckCall = 0;
     /// crash=2: that call of forward() ends the process, as a faulty driver does.
     CallNumber crashCall = 0;
 

@@ -175,6 +175,8 @@ Status misbehave(const FakeParts& parts, std::size_t items, CancelToken cancel) 
     const CallNumber call = ++parts.calls;
     LOADER_CHECK(cancel.check());
     if (call == script.crashCall) std::abort();
+    while (call == script.stuckCall)
+        std::this_thread::sleep_for(std::chrono::hours(1));
     if (call == script.hangCall) LOADER_CHECK(waitFor(std::numeric_limits<double>::infinity(), cancel));
     const Error failure(script.failError, {"fake", "as its script says"});
     const bool stays = failure.kind() == ErrorKind::DeviceLost;

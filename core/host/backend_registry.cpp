@@ -10,6 +10,7 @@
 #include <QJsonObject>
 #include <QPluginLoader>
 #include <algorithm>
+#include <exception>
 
 #include "backends/api/plugin.h"
 #include "backends/cpu/exec/cpu_backend.h"
@@ -31,6 +32,16 @@ QString platformName() {
 
 Error broken(const std::string& id, const std::string& reason, const std::string& path) {
     return Error(Errc::B707, {id, reason}, path);
+}
+
+/// A plugin promises to throw nothing; one that breaks the promise is only that back end's fault.
+Result<std::unique_ptr<backend::Backend>> createBackend(backend::BackendPlugin& factory,
+                                                        const std::string& id) {
+    try {
+        return factory.create();
+    } catch (const std::exception& failure) {
+        return Error(Errc::B703, {id, failure.what()});
+    }
 }
 
 /// Metadata that fits this program, or why it does not.
@@ -144,7 +155,7 @@ Result<backend::Backend*> BackendRegistry::open(const std::string& id) {
         auto* factory = qobject_cast<backend::BackendPlugin*>(root);
         if (!factory) found->refusal = Error(Errc::B706, {id}, found->path);
         if (factory) {
-            auto created = factory->create();
+            auto created = createBackend(*factory, id);
             if (!created.ok()) return std::move(created).error();
             slot.instance = std::move(created).value();
             if (!slot.instance) found->refusal = broken(id, "its factory made nothing", found->path);

@@ -84,7 +84,7 @@ void Worker::fail(std::uint32_t request, const Error& error) {
 }
 
 int Worker::serve() {
-    auto greeted = greet();
+    auto greeted = guarded([this] { return greet(); });
     if (!greeted.ok()) {
         fail(0, greeted.error());
         return 1;

@@ -105,7 +105,9 @@ Recovery recoveryFrom(const Error& error, std::size_t failures) {
         case ErrorKind::VersionMismatch: return Recovery::Next;
         case ErrorKind::NotFound: return error.code() == Errc::B701 ? Recovery::Next : Recovery::GiveUp;
         case ErrorKind::CorruptData:
-            if (error.code() == Errc::B707) return Recovery::Next;
+            // Numbers that are none may be the device's fault; of the file's, the next link will say the
+            // same.
+            if (error.code() == Errc::B707 || error.code() == Errc::M132) return Recovery::Next;
             // A worker whose memory was overwritten talks nonsense; a damaged file is damaged everywhere.
             if (error.code() != Errc::W601 && error.code() != Errc::W607) return Recovery::GiveUp;
             return failures < 2 ? Recovery::Same : Recovery::Next;
