@@ -6,6 +6,7 @@
 
 #include <QElapsedTimer>
 #include <QTest>
+#include <numeric>
 #include <random>
 
 #include "backends/cpu/exec/cpu_backend.h"
@@ -58,6 +59,8 @@ std::optional<Difference> compare(const graph::Program& program, backend::Backen
     const protocol::ModelFacts facts = factsOfProgram(program, backend, tier);
     if (facts.plans.empty()) return Difference{"no plan", 0, 0};
     std::mt19937 numbers(7);
+    std::vector<std::uint32_t> segments(program.segments.size());
+    std::iota(segments.begin(), segments.end(), 0u);
     for (int round = 0; round < rounds; ++round) {
         backend::LoadOptions options;
         options.batchTokens = 1 + numbers() % (1u << (numbers() % 13));
@@ -74,7 +77,7 @@ std::optional<Difference> compare(const graph::Program& program, backend::Backen
         settings.kv = options.kv;
         settings.processor = backend.id();
         const app::MemoryParts parts = app::estimate(facts, settings).processor;
-        const auto plan = backend.plan(program, backend.devices()->front().id, options);
+        const auto plan = backend.plan(program, segments, backend.devices()->front().id, options);
         if (!plan.ok()) return Difference{plan.error().toString(), 0, 0};
         if (parts.compute != plan->needed.compute)
             return Difference{"compute of " + std::to_string(options.batchTokens), parts.compute,

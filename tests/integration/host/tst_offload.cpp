@@ -295,7 +295,7 @@ void TestOffload::noLayersIsNoGpu() {
 
 void TestOffload::toldMemoryCounts() {
     LoadRequest wanted = request("cpu");
-    wanted.available = host::AvailableMemory{1, "what the test says"};
+    wanted.available = AvailableMemory{1, "what the test says"};
     const auto none = LoadedModel::load(wanted, *m_registry);
     QVERIFY(!none.ok() && none.error().code() == Errc::R901);
     QCOMPARE(none.error().place(), std::string("what the test says"));
