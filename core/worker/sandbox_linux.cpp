@@ -135,6 +135,11 @@ struct Before {
     bool severalThreads = field(statusText, "Threads:") > 1;
 };
 
+/// One layer that fails is a reason to have the other, and to say so.
+LayerOutcome orNote(const Result<LayerOutcome>& layer) {
+    return layer.ok() ? *layer : LayerOutcome{0, layer.error().message()};
+}
+
 void noteUnlessInForce(SandboxReport& report, bool inForce, const char* sentence) {
     if (!inForce) report.notes.emplace_back(sentence);
 }
@@ -171,8 +176,8 @@ Result<SandboxReport> enterSandbox(const SandboxOptions& options) {
     // A third, thin layer where the kernel has it; the filter does not depend on it.
     if (options.profile == SandboxProfile::Cpu)
         static_cast<void>(::prctl(kDenyWriteThenExecute, kRefuseExecGain, 0, 0, 0));
-    LOADER_TRY(const LayerOutcome paths, applyLandlock(options, before.severalThreads));
-    LOADER_TRY(const LayerOutcome calls, applySeccomp(options.profile, before.severalThreads));
+    const LayerOutcome paths = orNote(applyLandlock(options, before.severalThreads));
+    const LayerOutcome calls = orNote(applySeccomp(options.profile, before.severalThreads));
     report.landlockAbi = paths.level;
     for (const LayerOutcome* layer : {&paths, &calls}) {
         if (!layer->note.empty()) report.notes.push_back(layer->note);
