@@ -11,6 +11,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <bit>
+
 #include "core/worker/sandbox_layers.h"
 
 namespace loader::worker {
@@ -31,7 +33,7 @@ struct Registers {
 #ifdef __x86_64__
 Registers registersOf(const ucontext_t& context) {
     const auto& registers = context.uc_mcontext.gregs;
-    return {static_cast<long>(registers[REG_RDI]), reinterpret_cast<const char*>(registers[REG_RSI]),
+    return {static_cast<long>(registers[REG_RDI]), std::bit_cast<const char*>(registers[REG_RSI]),
             static_cast<long>(registers[REG_RDX])};
 }
 void setResult(ucontext_t& context, long result) {
@@ -40,7 +42,7 @@ void setResult(ucontext_t& context, long result) {
 #else
 Registers registersOf(const ucontext_t& context) {
     const auto& registers = context.uc_mcontext.regs;
-    return {static_cast<long>(registers[0]), reinterpret_cast<const char*>(registers[1]),
+    return {static_cast<long>(registers[0]), std::bit_cast<const char*>(registers[1]),
             static_cast<long>(registers[2])};
 }
 void setResult(ucontext_t& context, long result) {

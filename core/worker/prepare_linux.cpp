@@ -104,6 +104,11 @@ Status clearEnvironment(const SandboxOptions& options) {
         ::explicit_bzero(*entry, text.size());
     }
     if (::clearenv() != 0) return failure("environment");
+    // Named outright, the zone is read once; otherwise the C library looks at the file again at every call,
+    // which the sandbox denies, and takes UTC.
+    const bool zoned =
+        std::any_of(kept.begin(), kept.end(), [](const auto& pair) { return pair.first == "TZ"; });
+    if (!zoned) kept.emplace_back("TZ", ":/etc/localtime");
     if (options.profile == SandboxProfile::Gpu && !options.cacheFolder.empty()) {
         for (const char* name : kFolderVariables)
             kept.emplace_back(name, options.cacheFolder);

@@ -180,8 +180,10 @@ private:
 Result<LayerOutcome> applyLandlock(const SandboxOptions& options, bool severalThreads) {
     const long version = ::syscall(kCreateRuleset, nullptr, 0, kAskVersion);
     if (version <= 0) {
-        const char* why = errno == EOPNOTSUPP ? "it is turned off" : "this kernel does not have it";
-        return LayerOutcome{0, std::string("Landlock is not in force: ") + why + "."};
+        std::string why = systemReason(errno);
+        if (errno == EOPNOTSUPP) why = "it is turned off";
+        if (errno == ENOSYS) why = "this kernel does not have it";
+        return LayerOutcome{0, "Landlock is not in force: " + why + "."};
     }
     const int abi = version < kNewestAbi ? static_cast<int>(version) : kNewestAbi;
     Ruleset ruleset(abi);

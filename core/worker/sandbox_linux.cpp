@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
@@ -134,6 +135,11 @@ struct Before {
     bool severalThreads = field(statusText, "Threads:") > 1;
 };
 
+/// One layer that fails is a reason to have the other, and to say so.
+LayerOutcome orNote(const Result<LayerOutcome>& layer) {
+    return layer.ok() ? *layer : LayerOutcome{0, layer.error().message()};
+}
+
 void noteUnlessInForce(SandboxReport& report, bool inForce, const char* sentence) {
     if (!inForce) report.notes.emplace_back(sentence);
 }
@@ -164,13 +170,14 @@ void verify(const SandboxOptions& options, const Before& before, bool filtered, 
 Result<SandboxReport> enterSandbox(const SandboxOptions& options) {
     const Before before;
     SandboxReport report;
+    ::tzset();  // reads the time zone while that is allowed
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return Error(Errc::W621, {"PR_SET_NO_NEW_PRIVS: " + systemReason(errno)});
     // A third, thin layer where the kernel has it; the filter does not depend on it.
     if (options.profile == SandboxProfile::Cpu)
         static_cast<void>(::prctl(kDenyWriteThenExecute, kRefuseExecGain, 0, 0, 0));
-    LOADER_TRY(const LayerOutcome paths, applyLandlock(options, before.severalThreads));
-    LOADER_TRY(const LayerOutcome calls, applySeccomp(options.profile, before.severalThreads));
+    const LayerOutcome paths = orNote(applyLandlock(options, before.severalThreads));
+    const LayerOutcome calls = orNote(applySeccomp(options.profile, before.severalThreads));
     report.landlockAbi = paths.level;
     for (const LayerOutcome* layer : {&paths, &calls}) {
         if (!layer->note.empty()) report.notes.push_back(layer->note);

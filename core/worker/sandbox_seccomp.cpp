@@ -27,9 +27,9 @@ using Condition = scmp_arg_cmp;
 
 /// With any arguments: they act on the process itself and on descriptors it already has.
 constexpr const char* kPlainCalls[] = {
-    // descriptors
+    // descriptors; pipes also because sanitizers try memory with one
     "read", "write", "readv", "writev", "pread64", "preadv", "preadv2", "lseek", "close", "dup", "fstat",
-    "recvmsg", "sendmsg", "recvfrom", "shutdown", "poll", "ppoll", "select", "pselect6", "eventfd2",
+    "recvmsg", "sendmsg", "recvfrom", "shutdown", "poll", "ppoll", "select", "pselect6", "eventfd2", "pipe2",
     "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "fadvise64", "readahead",
     // memory
     "munmap", "mremap", "brk", "mlock", "mlock2", "munlock",
@@ -48,14 +48,14 @@ constexpr const char* kPlainCalls[] = {
 /// What drivers need besides. Paths are Landlock's business; what it does not cover (modes, owners, times,
 /// links) is not here.
 constexpr const char* kDriverCalls[] = {
-    "open",      "openat",    "stat",       "lstat",          "statx",           "newfstatat",
-    "access",    "faccessat", "faccessat2", "readlink",       "readlinkat",      "getdents64",
-    "getcwd",    "statfs",    "fstatfs",    "mkdir",          "mkdirat",         "rmdir",
-    "unlink",    "unlinkat",  "rename",     "renameat",       "renameat2",       "ftruncate",
-    "fallocate", "flock",     "fsync",      "fdatasync",      "pwrite64",        "pwritev",
-    "pwritev2",  "mmap",      "mprotect",   "madvise",        "mincore",         "memfd_create",
-    "pipe2",     "dup2",      "dup3",       "timerfd_create", "timerfd_settime", "timerfd_gettime",
-    "uname",     "getresuid", "getresgid",  "getpriority"};
+    "open",      "openat",    "stat",           "lstat",           "statx",           "newfstatat",
+    "access",    "faccessat", "faccessat2",     "readlink",        "readlinkat",      "getdents64",
+    "getcwd",    "statfs",    "fstatfs",        "mkdir",           "mkdirat",         "rmdir",
+    "unlink",    "unlinkat",  "rename",         "renameat",        "renameat2",       "ftruncate",
+    "fallocate", "flock",     "fsync",          "fdatasync",       "pwrite64",        "pwritev",
+    "pwritev2",  "mmap",      "mprotect",       "madvise",         "mincore",         "memfd_create",
+    "dup2",      "dup3",      "timerfd_create", "timerfd_settime", "timerfd_gettime", "uname",
+    "getresuid", "getresgid", "getpriority"};
 
 /// No code of ours and no driver calls these.
 constexpr const char* kDeadlyCalls[] = {

@@ -37,6 +37,8 @@
 #include <thread>
 #include <vector>
 
+#include "core/host/mapping_guard.h"
+
 namespace loader::test {
 namespace {
 
@@ -334,6 +336,16 @@ int mapDescriptor(Context c) {
     const char first = *static_cast<volatile char*>(page);
     return first == 'm' && ::munmap(page, 4096) == 0 ? 0 : EIO;
 }
+/// The file ends after two pages of four: the signal's handler puts a page of zeros there.
+int surviveMissingPage(Context c) {
+    constexpr std::size_t kBytes = 4 * 4096;
+    void* pages = ::mmap(nullptr, kBytes, PROT_READ, MAP_SHARED, c.descriptor, 0);
+    if (pages == MAP_FAILED) return errno;
+    const auto* content = static_cast<const volatile char*>(pages);
+    const host::MappingGuard guard({static_cast<const std::byte*>(pages), kBytes});
+    const bool zero = content[kBytes - 1] == 0;
+    return zero && content[0] == 'm' && guard.damaged() ? 0 : EIO;
+}
 int lockMemory(Context) {
     std::vector<char> memory(4096);
     return outcome(::mlock(memory.data(), memory.size()));
@@ -438,6 +450,7 @@ constexpr NamedAttempt kAttempts[] = {
     {"start-thread", startThread},
     {"take-memory", takeMemory},
     {"map-descriptor", mapDescriptor},
+    {"survive-missing-page", surviveMissingPage},
     {"lock-memory", lockMemory},
     {"wait-for-event", waitForEvent},
     {"name-thread", nameThread},

@@ -45,10 +45,10 @@ public:
     ProbeProcess& operator=(const ProbeProcess&) = delete;
 
     pid_t id() const { return m_child; }
-    /// Empty where the child ended or nothing came within 30 s.
+    /// Empty where the child ended or nothing came within a minute.
     QByteArray readLine();
     void closeInput();
-    /// Reads what is left and waits for the end; kills after 60 s.
+    /// Reads what is left and waits for the end; kills when nothing comes for a minute.
     ProbeEnd finish();
 
 private:

@@ -19,6 +19,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -213,6 +214,11 @@ int act(const Command& command, const SandboxReport& report, int ownProgram, pid
     if (verb == "report") return sayReport(report), 0;
     if (verb == "descriptors") return sayDescriptors();
     if (verb == "limits") return sayLimits();
+    if (verb == "local-time") {
+        const std::time_t start = 0;
+        const std::tm* local = std::localtime(&start);
+        return say(std::to_string(local->tm_hour) + ":" + std::to_string(local->tm_min)), 0;
+    }
     if (verb == "crash") return ::raise(SIGSEGV);
     if (verb == "measure") {
         const auto seconds = engine->measure(static_cast<std::size_t>(std::atoi(command.word(2).c_str())));

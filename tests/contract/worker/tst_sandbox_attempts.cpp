@@ -124,6 +124,7 @@ class TestSandboxAttempts : public QObject {
     static void descriptorRows() {
         row("stat-descriptor", "", kAllowed, kAllowed, kAllowed, "model");
         row("map-descriptor", "", kAllowed, kAllowed, kAllowed, "model");
+        row("survive-missing-page", "", kAllowed, kAllowed, kAllowed, "model");
         // Q14: the owner of the file may do this everywhere else.
         row("reopen-for-writing", "", kEperm, kEacces, kAllowed, "model");
         row("write-descriptor", "", "failed 9", "failed 9", "failed 9", "model");

@@ -126,17 +126,38 @@ private Q_SLOTS:
                            QStringLiteral("/cache"), QStringLiteral("environment")};
         QByteArrayList lines = runProbe(start).output.trimmed().split('\n');
         std::sort(lines.begin(), lines.end());
-        QByteArrayList expected = {"LANG=C.UTF-8", "bytes-left 0"};
+        QByteArrayList expected = {"LANG=C.UTF-8", "TZ=:/etc/localtime", "bytes-left 0"};
         if (profile == QLatin1String("gpu")) {
             expected = {"HOME=/cache",
                         "LANG=C.UTF-8",
                         "MESA_SHADER_CACHE_DIR=/cache",
+                        "TZ=:/etc/localtime",
                         "VK_DRIVER_FILES=/x.json",
                         "XDG_CACHE_HOME=/cache",
                         "__GL_SHADER_DISK_CACHE_PATH=/cache",
                         "bytes-left 0"};
         }
         QCOMPARE(lines, expected);
+    }
+
+    void knowsTheTimeZone_data() {
+        QTest::addColumn<QString>("zone");
+        QTest::newRow("of the system") << QString();
+        QTest::newRow("by rule") << QStringLiteral("TZ=XYZ-5:30");
+        QTest::newRow("by name") << QStringLiteral("TZ=Asia/Kolkata");
+    }
+    void knowsTheTimeZone() {
+        QFETCH(QString, zone);
+        ProbeStart start;
+        if (!zone.isEmpty()) start.environment << zone;
+        start.arguments = {QStringLiteral("--profile"), QStringLiteral("none"), QStringLiteral("local-time")};
+        const QString plain = runProbe(start).verdict();
+        for (const char* profile : {"cpu", "gpu"}) {
+            start.arguments[1] = QLatin1String(profile);
+            QCOMPARE(runProbe(start).verdict(), plain);
+        }
+        if (!zone.isEmpty() && plain == QLatin1String("0:0")) QSKIP("this system has no data of time zones");
+        if (!zone.isEmpty()) QCOMPARE(plain, QStringLiteral("5:30"));
     }
 
     void limits() {
