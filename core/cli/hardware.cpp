@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 
 #include "core/app/hardware/hardware_json.h"
 #include "core/app/hardware/probe_cache.h"
@@ -119,7 +120,9 @@ void sayMemory(Output& output, const app::HardwareFacts& facts) {
 }
 
 void sayDisks(Output& output, const std::vector<app::DiskFacts>& disks) {
+    std::set<std::string> said;
     for (const app::DiskFacts& disk : disks) {
+        if (!said.insert(disk.kind.mountPoint.empty() ? disk.path : disk.kind.mountPoint).second) continue;
         std::string text = sizeText(disk.freeBytes) + " free of " + sizeText(disk.totalBytes);
         if (!disk.kind.fileSystem.empty()) text += ", " + disk.kind.fileSystem;
         if (disk.kind.network) text += ", behind a network";
