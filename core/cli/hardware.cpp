@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "core/app/backend_manager/hardware_probe.h"
 #include "core/app/hardware/hardware_json.h"
 #include "core/app/hardware/probe_cache.h"
 #include "core/cli/context.h"
@@ -22,6 +23,26 @@ std::string environment(const char* name) {
     return value ? value : "";
 }
 
+/// @source Vulkan-Loader, docs/LoaderDriverInterface.md; XDG base directory specification
+app::ProbePlan probePlan(const Context& context) {
+    const auto folder = [](const char* variable, const char* below) {
+        const std::string named = environment(variable);
+        return named.empty() ? environment("HOME") + below : named;
+    };
+    app::ProbePlan plan;
+    plan.worker = workerOptions();
+    plan.cacheFolder = app::ProbeCache::defaultFolder();
+    plan.drivers.driverFiles = environment("VK_DRIVER_FILES");
+    plan.drivers.icdFilenames = environment("VK_ICD_FILENAMES");
+    plan.drivers.addDriverFiles = environment("VK_ADD_DRIVER_FILES");
+    plan.drivers.configHome = folder("XDG_CONFIG_HOME", "/.config");
+    plan.drivers.dataHome = folder("XDG_DATA_HOME", "/.local/share");
+    plan.drivers.systemFolder = environment("SystemRoot") + "\\System32";
+    plan.applicationVersion = LOADER_VERSION;
+    plan.again = context.arguments.has("again");
+    return plan;
+}
+
 app::HardwareQuery queryOf(const Context& context) {
     app::HardwareQuery query;
     query.session.sessionType = environment("XDG_SESSION_TYPE");
@@ -31,6 +52,11 @@ app::HardwareQuery queryOf(const Context& context) {
     query.paths = host::ModelLibrary::defaultFolders();
     query.paths.push_back(app::ProbeCache::defaultFolder());
     query.measureMemory = !context.arguments.has("quick");
+    if (!context.arguments.has("quick")) {
+        query.probes = [plan = probePlan(context)](CancelToken cancel) {
+            return app::probeHardware(plan, cancel);
+        };
+    }
     return query;
 }
 
@@ -183,7 +209,7 @@ void sayDevice(Output& output, const app::ProbedDevice& device) {
 
 void sayProbes(Output& output, const app::HardwareFacts& facts) {
     if (!facts.probes) {
-        say(output, "Back ends", "not probed yet: this version asks no driver here; see gguf backends");
+        say(output, "Back ends", "not probed yet: without --quick their devices are asked for");
         return;
     }
     for (const app::ProbedBackend& probe : *facts.probes) {

@@ -280,13 +280,41 @@ class Inspection(CliTest):
                 self.assertEqual(memory["total_bytes"], int(file.readline().split()[1]) * 1024)
             self.assertEqual(cpu["allowed_threads"], len(os.sched_getaffinity(0)))
             self.assertLessEqual(memory["usable_bytes"], memory["total_bytes"])
+        self.assertEqual([backend["id"] for backend in facts["backends"] if backend["id"] not in ("vulkan", "cpu")], [])
         self.assertGreater(memory["read_speed"]["bytes_per_second"], 1e8)
         self.assertTrue(all(disk["free_bytes"] <= disk["total_bytes"] for disk in facts["disks"]))
-        self.assertIsNone(json.loads(self.ok(gguf("hardware", "--json", "--quick")).stdout)["memory"]["read_speed"])
+        quick = json.loads(self.ok(gguf("hardware", "--json", "--quick")).stdout)
+        self.assertIsNone(quick["memory"]["read_speed"])
+        self.assertIsNone(quick["backends"])
         words = self.ok(gguf("hardware", "--quick")).stdout.decode()
         for label in ("Processor", "Memory", "Disk", "System", "Graphics", "Back ends"):
             self.assertIn("\n" + label, "\n" + words)
         self.fails(gguf("hardware", "guide"), 2, "X001")
+
+    def test_devices_are_asked_once(self):
+        def probed(*words, **variables):
+            there = {"XDG_CACHE_HOME": self.path("cache"), **variables}
+            done = self.ok(gguf("hardware", "--json", *words, environment=there))
+            return {entry["id"]: entry for entry in json.loads(done.stdout)["backends"]}.get("vulkan")
+        first = probed()
+        if first is None:
+            self.skipTest("this build has no Vulkan")
+        second = probed()
+        self.assertEqual((first["remembered"], second["remembered"]), (False, True))
+        self.assertEqual([device["id"] for device in first["devices"]], [device["id"] for device in second["devices"]])
+        self.assertEqual(first.get("error"), second.get("error"))
+        self.assertFalse(probed("--again")["remembered"])
+        # Another driver is asked again, and its failure is told with a remedy and remembered.
+        none = {"VK_DRIVER_FILES": "/nonexistent.json", "VK_ICD_FILENAMES": "/nonexistent.json"}
+        for remembered in (False, True):
+            answer = probed(**none)
+            self.assertEqual((answer["remembered"], answer["devices"]), (remembered, []))
+            self.assertIn(answer["error"]["code"], ("B720", "B721"))
+            self.assertGreater(len(answer["error"]["action"]), 20)
+        # A damaged file is no file.
+        with open(os.path.join(self.path("cache"), "gguf-loader", "probes", "vulkan.json"), "w") as file:
+            file.write("{" * 1000)
+        self.assertFalse(probed(**none)["remembered"])
 
     @unittest.skipUnless(hasattr(os, "sched_setaffinity"), "this system has no affinity")
     def test_hardware_that_is_allowed(self):
