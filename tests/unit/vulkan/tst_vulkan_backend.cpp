@@ -67,7 +67,7 @@ private Q_SLOTS:
 
 void TestVulkanBackend::planOpensNothing() {
     vulkan::VulkanBackend back;
-    const auto plan = back.plan(graph::Program(), "", {});
+    const auto plan = back.plan(graph::Program(), {}, "", {});
     QVERIFY(plan.ok());
     QCOMPARE(plan->unsupported,
              std::vector<std::string>{"computing on Vulkan devices is not built in this version"});
