@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "backends/api/device_facts.h"
 #include "core/engine/base/cancel_token.h"
 #include "core/engine/base/result.h"
 #include "core/engine/base/token.h"
@@ -24,21 +25,6 @@ namespace loader::backend {
 
 /// Changes with every incompatible change of this header; a plugin of another number is refused (B706).
 inline constexpr int kApiVersion = 2;
-
-enum class DeviceKind : std::uint8_t { Cpu, IntegratedGpu, DiscreteGpu, Virtual };
-
-struct DeviceFacts {
-    /// Stable across restarts: an UUID where the device has one.
-    std::string id;
-    std::string name;
-    /// Instruction set, driver and the like, for people.
-    std::string detail;
-    DeviceKind kind = DeviceKind::Cpu;
-    std::uint64_t memoryBytes = 0;
-    std::uint64_t freeBytes = 0;
-    /// Limits and features beyond these, by the names of core/engine/base/device_properties.h.
-    std::vector<std::pair<std::string, std::string>> properties{};
-};
 
 using graph::KvType;
 

@@ -63,7 +63,8 @@ constexpr std::array kBench = {
                "Print the first token of a 128-token prompt and end (used by bench itself)"},
 };
 constexpr std::array kHardware = {
-    OptionSpec{"quick", 0, {}, "Do not measure the memory's speed"},
+    OptionSpec{"quick", 0, {}, "Only read: measure no memory, and ask no driver"},
+    OptionSpec{"again", 0, {}, "Ask drivers that were asked before"},
 };
 
 using Groups = std::vector<std::span<const OptionSpec>>;

@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 
+#include "core/app/backend_manager/hardware_probe.h"
 #include "core/app/hardware/hardware_json.h"
 #include "core/app/hardware/probe_cache.h"
 #include "core/cli/context.h"
@@ -21,6 +23,26 @@ std::string environment(const char* name) {
     return value ? value : "";
 }
 
+/// @source Vulkan-Loader, docs/LoaderDriverInterface.md; XDG base directory specification
+app::ProbePlan probePlan(const Context& context) {
+    const auto folder = [](const char* variable, const char* below) {
+        const std::string named = environment(variable);
+        return named.empty() ? environment("HOME") + below : named;
+    };
+    app::ProbePlan plan;
+    plan.worker = workerOptions();
+    plan.cacheFolder = app::ProbeCache::defaultFolder();
+    plan.drivers.driverFiles = environment("VK_DRIVER_FILES");
+    plan.drivers.icdFilenames = environment("VK_ICD_FILENAMES");
+    plan.drivers.addDriverFiles = environment("VK_ADD_DRIVER_FILES");
+    plan.drivers.configHome = folder("XDG_CONFIG_HOME", "/.config");
+    plan.drivers.dataHome = folder("XDG_DATA_HOME", "/.local/share");
+    plan.drivers.systemFolder = environment("SystemRoot") + "\\System32";
+    plan.applicationVersion = LOADER_VERSION;
+    plan.again = context.arguments.has("again");
+    return plan;
+}
+
 app::HardwareQuery queryOf(const Context& context) {
     app::HardwareQuery query;
     query.session.sessionType = environment("XDG_SESSION_TYPE");
@@ -30,6 +52,11 @@ app::HardwareQuery queryOf(const Context& context) {
     query.paths = host::ModelLibrary::defaultFolders();
     query.paths.push_back(app::ProbeCache::defaultFolder());
     query.measureMemory = !context.arguments.has("quick");
+    if (!context.arguments.has("quick")) {
+        query.probes = [plan = probePlan(context)](CancelToken cancel) {
+            return app::probeHardware(plan, cancel);
+        };
+    }
     return query;
 }
 
@@ -119,7 +146,9 @@ void sayMemory(Output& output, const app::HardwareFacts& facts) {
 }
 
 void sayDisks(Output& output, const std::vector<app::DiskFacts>& disks) {
+    std::set<std::string> said;
     for (const app::DiskFacts& disk : disks) {
+        if (!said.insert(disk.kind.mountPoint.empty() ? disk.path : disk.kind.mountPoint).second) continue;
         std::string text = sizeText(disk.freeBytes) + " free of " + sizeText(disk.totalBytes);
         if (!disk.kind.fileSystem.empty()) text += ", " + disk.kind.fileSystem;
         if (disk.kind.network) text += ", behind a network";
@@ -180,7 +209,7 @@ void sayDevice(Output& output, const app::ProbedDevice& device) {
 
 void sayProbes(Output& output, const app::HardwareFacts& facts) {
     if (!facts.probes) {
-        say(output, "Back ends", "not probed yet: this version asks no driver here; see gguf backends");
+        say(output, "Back ends", "not probed yet: without --quick their devices are asked for");
         return;
     }
     for (const app::ProbedBackend& probe : *facts.probes) {

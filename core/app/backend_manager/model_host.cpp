@@ -34,10 +34,16 @@ Status ModelHost::buildChain() {
     }
     m_chain = makeChain(m_request, backends, m_steps);
     if (!m_chain.empty()) return {};
-    if (!m_steps.empty()) return Error(Errc::B703, {m_request.backend, m_steps.back().reason});
     std::string known;
-    for (const BackendCandidate& backend : backends)
+    for (const BackendCandidate& backend : backends) {
         known += (known.empty() ? "" : ", ") + backend.entry.id;
+        if (backend.entry.id != m_request.backend) continue;
+        if (!backend.entry.refusal.empty()) return backend.entry.refusal.front();
+        if (!backend.entry.notBuilt.empty())
+            return Error(Errc::B702, {m_request.backend, backend.entry.notBuilt});
+        if (!backend.failure.empty()) return backend.failure.front();
+        return Error(Errc::B703, {m_request.backend, "it has no device that may be used"});
+    }
     return Error(Errc::B701, {m_request.backend, known});
 }
 

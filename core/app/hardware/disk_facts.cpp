@@ -89,12 +89,15 @@ std::optional<std::string> deviceFolder(const SystemText& system, const Mount& m
 void readDevice(const SystemText& system, const Mount& mount, DiskKind& kind) {
     const auto folder = deviceFolder(system, mount);
     if (!folder) return;
+    // The disk of a virtual machine calls itself turning, whatever is below it.
+    const bool tellsTruth =
+        folder->find("/virtio") == std::string::npos && folder->find("/vbd-") == std::string::npos;
     // A partition lies below its disk, which has these files.
     const std::string parent = folder->substr(0, folder->rfind('/'));
     for (const std::string& place : {*folder, parent}) {
         if (system.number(place + "/removable") == std::uint64_t{1}) kind.removable = true;
         const auto rotates = system.number(place + "/queue/rotational");
-        if (rotates && !kind.rotational) kind.rotational = *rotates != 0;
+        if (rotates && tellsTruth && !kind.rotational) kind.rotational = *rotates != 0;
     }
     // A disk at the end of a cable says that it is fixed.
     if (folder->find("/usb") != std::string::npos) kind.removable = true;

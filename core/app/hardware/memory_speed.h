@@ -24,7 +24,7 @@ struct MemorySpeed {
     bool cachesHelped = false;
 };
 
-/// Takes at most about 50 ms. @param threads as many as usableCores(); @param cacheBytes of the last level
+/// Takes at most 50 ms where the processors are free. @param threads as many as usableCores(); @param cacheBytes of the last level
 /// together
 /// @errors R901 no memory for it, X002
 Result<MemorySpeed> measureMemorySpeed(unsigned threads, std::uint64_t cacheBytes, CancelToken cancel = {});

@@ -20,9 +20,9 @@ import unittest
 
 GGUF = ""
 MAKER = ""
-COMMANDS = ("run chat inspect tokenize detokenize template logits perplexity bench models backends estimate "
+COMMANDS = ("run chat inspect tokenize detokenize template logits perplexity bench models backends estimate hardware "
             "recommend").split()
-LATER = "hardware config migrate import rollback doctor".split()
+LATER = "config migrate import rollback doctor".split()
 GREEDY = ["--temperature", "0", "-n", "12", "-t", "1"]
 
 
@@ -264,8 +264,73 @@ class Inspection(CliTest):
     def test_backends(self):
         listed = json.loads(self.ok(gguf("backends", "--json")).stdout)["backends"]
         states = {entry["id"]: entry["state"] for entry in listed}
+        states.pop("vulkan", None)  # a build may leave it out
         self.assertEqual(states, {"cpu": "loaded", "fake": "loaded", "reference": "loaded"})
         self.assertFalse([e for e in listed if e["id"] == "reference"][0]["automatic"])
+
+    def test_hardware(self):
+        facts = json.loads(self.ok(gguf("hardware", "--json")).stdout)
+        self.assertEqual(sorted(facts), ["backends", "cpu", "disks", "graphics_adapters", "memory", "os"])
+        cpu, memory = facts["cpu"], facts["memory"]
+        self.assertGreaterEqual(cpu["threads"], cpu["allowed_threads"])
+        self.assertGreaterEqual(cpu["allowed_cores"], cpu["usable_cores"])
+        self.assertIn(cpu["tier"], ("baseline", "avx2", "avx512", "neon"))
+        if sys.platform == "linux":
+            with open("/proc/meminfo") as file:
+                self.assertEqual(memory["total_bytes"], int(file.readline().split()[1]) * 1024)
+            self.assertEqual(cpu["allowed_threads"], len(os.sched_getaffinity(0)))
+            self.assertLessEqual(memory["usable_bytes"], memory["total_bytes"])
+        self.assertEqual([backend["id"] for backend in facts["backends"] if backend["id"] not in ("vulkan", "cpu")], [])
+        self.assertGreater(memory["read_speed"]["bytes_per_second"], 1e8)
+        self.assertTrue(all(disk["free_bytes"] <= disk["total_bytes"] for disk in facts["disks"]))
+        quick = json.loads(self.ok(gguf("hardware", "--json", "--quick")).stdout)
+        self.assertIsNone(quick["memory"]["read_speed"])
+        self.assertIsNone(quick["backends"])
+        words = self.ok(gguf("hardware", "--quick")).stdout.decode()
+        for label in ("Processor", "Memory", "Disk", "System", "Graphics", "Back ends"):
+            self.assertIn("\n" + label, "\n" + words)
+        self.fails(gguf("hardware", "guide"), 2, "X001")
+
+    def test_devices_are_asked_once(self):
+        def probed(*words, **variables):
+            there = {"XDG_CACHE_HOME": self.path("cache"), **variables}
+            done = self.ok(gguf("hardware", "--json", *words, environment=there))
+            return {entry["id"]: entry for entry in json.loads(done.stdout)["backends"]}.get("vulkan")
+        first = probed()
+        if first is None:
+            self.skipTest("this build has no Vulkan")
+        second = probed()
+        self.assertEqual((first["remembered"], second["remembered"]), (False, True))
+        self.assertEqual([device["id"] for device in first["devices"]], [device["id"] for device in second["devices"]])
+        self.assertEqual(first.get("error"), second.get("error"))
+        self.assertFalse(probed("--again")["remembered"])
+        # Another driver is asked again, and its failure is told with a remedy and remembered.
+        none = {"VK_DRIVER_FILES": "/nonexistent.json", "VK_ICD_FILENAMES": "/nonexistent.json"}
+        for remembered in (False, True):
+            answer = probed(**none)
+            self.assertEqual((answer["remembered"], answer["devices"]), (remembered, []))
+            self.assertIn(answer["error"]["code"], ("B720", "B721"))
+            self.assertGreater(len(answer["error"]["action"]), 20)
+        # A damaged file is no file.
+        with open(os.path.join(self.path("cache"), "gguf-loader", "probes", "vulkan.json"), "w") as file:
+            file.write("{" * 1000)
+        self.assertFalse(probed(**none)["remembered"])
+
+    @unittest.skipUnless(hasattr(os, "sched_setaffinity"), "this system has no affinity")
+    def test_hardware_that_is_allowed(self):
+        one = min(os.sched_getaffinity(0))
+        done = gguf("hardware", "--json", "--quick", preexec_fn=lambda: os.sched_setaffinity(0, {one}))
+        cpu = json.loads(self.ok(done).stdout)["cpu"]
+        self.assertEqual((cpu["allowed_threads"], cpu["usable_cores"]), (1, 1))
+
+    def test_limited_memory(self):
+        import resource
+        limit = 3 << 30
+        done = gguf("hardware", "--json", "--quick",
+                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+        memory = json.loads(self.ok(done).stdout)["memory"]
+        self.assertEqual(memory["address_space_limit_bytes"], limit)
+        self.assertLess(memory["usable_bytes"], limit)
 
 
 class Tokens(CliTest):
@@ -324,11 +389,33 @@ class Answers(CliTest):
         for key in ("chosen", "steps", "estimated_bytes", "measured_bytes", "mlock", "mmap"):
             self.assertIn(key, report)
         self.assertEqual(report["chosen"], {"backend": "cpu", "device": "cpu", "gpu_layers": 0})
-        self.assertEqual(sorted(report["steps"][0]), ["backend", "device", "reason", "result"])
+        for step in report["steps"]:
+            self.assertEqual(sorted(step), ["backend", "device", "reason", "result"])
+        self.assertEqual([step["backend"] for step in report["steps"] if step["result"] == "loaded"], ["cpu"])
         self.assertEqual((report["mlock"], report["mmap"]), ("not asked", "mapped"))
         self.assertIn(answer["stop_reason"], ("end", "length"))
         plain = self.ok(gguf("run", self.llama, "-p", "the cat on", *GREEDY))
         self.assertEqual(plain.stdout.decode(), answer["text"])
+
+    def test_in_process_runs_load_no_driver(self):
+        listed = json.loads(self.ok(gguf("backends", "--json")).stdout)["backends"]
+        if "vulkan" not in [entry["id"] for entry in listed]:
+            self.skipTest("this build has no Vulkan")
+        for layers, reason in (("auto", "not built"), ("0", "no layer may be on a GPU")):
+            steps = self.answer(self.llama, "--in-process", "--gpu-layers", layers)["load_report"]["steps"]
+            self.assertEqual([(step["backend"], step["result"]) for step in steps],
+                             [("vulkan", "refused"), ("cpu", "loaded")])
+            self.assertIn(reason, steps[0]["reason"])
+        # The library is opened neither for the plan nor for the answer.
+        child = subprocess.Popen([GGUF, "chat", self.llama, *GREEDY, "--in-process", "--json"], stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        child.stdin.write(b"the\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        with open(f"/proc/{child.pid}/maps") as file:
+            self.assertNotIn("libvulkan", file.read())
+        child.communicate(timeout=60)
+        self.fails(gguf("run", self.llama, "-p", "a", "--backend", "vulkan", "--json"), 5, "B702")
 
     def test_prompt_from_standard_input(self):
         done = self.ok(gguf("run", self.llama, *GREEDY, stdin=b"the cat on"))
