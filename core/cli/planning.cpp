@@ -3,8 +3,8 @@
 
 #include "core/cli/planning.h"
 
+#include "core/app/models/machine_situation.h"
 #include "core/app/worker_client/worker_client.h"
-#include "core/engine/base/memory_facts.h"
 #include "core/engine/base/thread_pool.h"
 
 namespace loader::cli {
@@ -23,15 +23,6 @@ Result<protocol::ModelFacts> readFacts(const host::LoadRequest& request) {
     options.backends = {id};
     LOADER_TRY(const auto worker, app::WorkerClient::start(options));
     return worker->readHeader(request.path, {{}, request.architecture, request.tier, {id}});
-}
-
-app::MemorySituation readSituation() {
-    app::MemorySituation situation;
-    if (const auto available = availableMemory()) {
-        situation.availableBytes = available->bytes;
-        situation.source = available->source;
-    }
-    return situation;
 }
 
 app::LayerWish wishOf(const host::GpuLayers& layers) {
@@ -80,7 +71,7 @@ Result<PlannedModel> planModel(Context& context) {
     model.settings.useMmap = model.request.useMmap;
     model.settings.processor = processorOf(model.request);
     model.wish = wishOf(model.request.gpuLayers);
-    model.situation = readSituation();
+    model.situation = app::situationOf(readMemoryFacts(), {});
     return model;
 }
 

@@ -76,15 +76,15 @@ struct Side {
     bool holds(std::uint64_t layer) const { return layer >= first && layer < end; }
 };
 
-/// Embedding and head stay with the processor as long as it has a layer.
+/// As the host places them: the last layers and the head go to the device, the embedding only with all.
 Side processorSide(std::size_t layers, std::size_t gpuLayers) {
-    const bool all = layers != 0 && gpuLayers >= layers;
-    return {0, layers - std::min(gpuLayers, layers), !all, !all};
+    const std::size_t taken = std::min(gpuLayers, layers);
+    return {0, layers - taken, taken == 0 || taken < layers, taken == 0};
 }
 
 Side deviceSide(std::size_t layers, std::size_t gpuLayers) {
-    const bool all = layers != 0 && gpuLayers >= layers;
-    return {layers - std::min(gpuLayers, layers), layers, all, all};
+    const std::size_t taken = std::min(gpuLayers, layers);
+    return {layers - taken, layers, taken != 0 && taken == layers, taken != 0};
 }
 
 std::uint64_t weightsOf(const ModelFacts& facts, const Side& side) {

@@ -22,7 +22,8 @@ struct LoadSettings {
     graph::KvType kv = graph::KvType::F16;
     /// Unset: weights are read into memory of the process.
     bool useMmap = true;
-    /// Layers that a device takes, the last ones; as many as there are, or more, is the whole model.
+    /// Layers that a device takes: the last ones, and the head; as many as there are, or more, is the whole
+    /// model.
     std::uint32_t gpuLayers = 0;
     /// Back ends of the two sides. One whose plan the facts do not hold is taken to need as much as its
     /// activations in 32-bit floats.

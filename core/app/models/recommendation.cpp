@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string_view>
 
 #include "core/app/models/saturating.h"
@@ -60,7 +61,7 @@ double operationsOf(const MachineSpeed& machine, protocol::ProductKind kind) {
 }
 
 std::string percent(double share) {
-    return std::to_string(static_cast<int>(share * 100.0 + 0.5)) + " %";
+    return std::to_string(std::lround(share * 100.0)) + " %";
 }
 
 std::string tokensText(std::uint32_t tokens) {

@@ -88,8 +88,9 @@ void TestEstimator::aSplitSharesTheModel() {
         QCOMPARE(split.gpuLayers, layers);
         QCOMPARE(split.processor.weights + split.device.weights, whole.processor.weights);
         QCOMPARE(split.processor.kv + split.device.kv, whole.processor.kv);
-        QCOMPARE(split.device.weights, layers * 100 * kMiB);
-        QCOMPARE(split.device.output, 0ull);
+        QCOMPARE(split.device.weights, layers * 100 * kMiB + facts.headBytes);
+        QCOMPARE(split.device.output, 32000ull * 4);
+        QCOMPARE(split.processor.output, 0ull);
         // Both sides have buffers of their own.
         QVERIFY(split.device.compute > 0 && split.processor.compute > 0);
     }
@@ -116,6 +117,9 @@ void TestEstimator::aTableThatEmbeddingAndHeadShare() {
     settings.useMmap = false;
     const std::uint64_t layers = 32 * 100 * kMiB;
     QCOMPARE(estimate(facts, settings).processor.weights, layers + facts.embeddingBytes);
+    // Divided, both sides need it.
+    settings.gpuLayers = 1;
+    QCOMPARE(estimate(facts, settings).parts().weights, layers + facts.embeddingBytes + facts.headBytes);
 }
 
 void TestEstimator::aBackEndWithoutAPlan() {
