@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 
 #include "core/engine/base/cpu_topology.h"
 
@@ -54,8 +55,14 @@ TeamMember::Range TeamMember::share(std::size_t total, std::size_t grain) const 
 
 ThreadPool::ThreadPool(unsigned threads) : m_threads(std::max(1u, threads)) {
     m_workers.reserve(m_threads - 1);
-    for (unsigned i = 1; i < m_threads; ++i)
-        m_workers.emplace_back([this, i] { workerLoop(i); });
+    try {
+        for (unsigned i = 1; i < m_threads; ++i)
+            m_workers.emplace_back([this, i] { workerLoop(i); });
+    } catch (const std::system_error&) {
+        // The system gives no more (a limit on memory or on threads): the team is as large as it could
+        // become. Its members read its size when the first job comes.
+        m_threads = static_cast<unsigned>(m_workers.size()) + 1;
+    }
 }
 
 ThreadPool::~ThreadPool() {
