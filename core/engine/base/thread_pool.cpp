@@ -89,11 +89,11 @@ void ThreadPool::runErased(Entry entry, void* context) {
 
 void ThreadPool::workerLoop(unsigned index) {
     std::uint32_t seen = 0;
-    TeamMember member(*this, index, m_threads);
     while (true) {
         waitWhile(m_generation, seen);
         seen = m_generation.load(std::memory_order_acquire);
         if (m_stopping.load(std::memory_order_relaxed)) return;
+        TeamMember member(*this, index, m_threads);
         m_entry(m_context, member);
         barrier();
     }

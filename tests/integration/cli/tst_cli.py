@@ -390,7 +390,7 @@ class Answers(CliTest):
             self.assertIn(key, report)
         self.assertEqual(report["chosen"], {"backend": "cpu", "device": "cpu", "gpu_layers": 0})
         for step in report["steps"]:
-            self.assertEqual(sorted(step), ["backend", "device", "reason", "result"])
+            self.assertEqual(sorted(step), ["backend", "device", "gpu_layers", "reason", "result"])
         self.assertEqual([step["backend"] for step in report["steps"] if step["result"] == "loaded"], ["cpu"])
         self.assertEqual((report["mlock"], report["mmap"]), ("not asked", "mapped"))
         self.assertIn(answer["stop_reason"], ("end", "length"))
