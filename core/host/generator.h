@@ -5,8 +5,6 @@
 // for every prompt that begins like what it holds.
 #pragma once
 
-#include <vector>
-
 #include <span>
 #include <vector>
 

@@ -212,6 +212,19 @@ Status WorkerView::check(const Open& open, const Done& message) {
     return {};
 }
 
+Status WorkerView::check(const Open& open, const Scored& message) {
+    if (message.values != open.limits.values) return broken("another number of scores");
+    return {};
+}
+
+template <class T>
+Result<Incoming> WorkerView::checked(const Frame& frame, Open& open, Incoming incoming) {
+    LOADER_TRY(T message, read<T>(frame));
+    if constexpr (requires { check(open, message); }) LOADER_CHECK(check(open, message));
+    incoming.message = std::move(message);
+    return incoming;
+}
+
 Result<Incoming> WorkerView::acceptRequest(const Frame& frame, Open& open) {
     Incoming incoming;
     incoming.request = frame.request;
@@ -232,50 +245,17 @@ Result<Incoming> WorkerView::acceptRequest(const Frame& frame, Open& open) {
             LOADER_CHECK(check(open, message));
             incoming.ends = message.last;
             incoming.message = std::move(message);
-            break;
+            return incoming;
         }
-        case MessageType::PromptProgress: {
-            LOADER_TRY(const PromptProgress message, read<PromptProgress>(frame));
-            LOADER_CHECK(check(open, message));
-            incoming.message = message;
-            break;
-        }
-        case MessageType::Piece: {
-            LOADER_TRY(Piece message, read<Piece>(frame));
-            LOADER_CHECK(check(open, message));
-            incoming.message = std::move(message);
-            break;
-        }
-        case MessageType::Done: {
-            LOADER_TRY(Done message, read<Done>(frame));
-            LOADER_CHECK(check(open, message));
-            incoming.message = std::move(message);
-            break;
-        }
-        case MessageType::Scored: {
-            LOADER_TRY(const Scored message, read<Scored>(frame));
-            if (message.values != open.limits.values) return broken("another number of scores");
-            incoming.message = message;
-            break;
-        }
-        case MessageType::BackendList: {
-            LOADER_TRY(BackendList message, read<BackendList>(frame));
-            incoming.message = std::move(message);
-            break;
-        }
-        case MessageType::HeaderFacts: {
-            LOADER_TRY(HeaderFacts message, read<HeaderFacts>(frame));
-            incoming.message = std::move(message);
-            break;
-        }
-        case MessageType::DeviceList: {
-            LOADER_TRY(DeviceList message, read<DeviceList>(frame));
-            incoming.message = std::move(message);
-            break;
-        }
+        case MessageType::PromptProgress: return checked<PromptProgress>(frame, open, std::move(incoming));
+        case MessageType::Piece: return checked<Piece>(frame, open, std::move(incoming));
+        case MessageType::Done: return checked<Done>(frame, open, std::move(incoming));
+        case MessageType::Scored: return checked<Scored>(frame, open, std::move(incoming));
+        case MessageType::BackendList: return checked<BackendList>(frame, open, std::move(incoming));
+        case MessageType::DeviceList: return checked<DeviceList>(frame, open, std::move(incoming));
+        case MessageType::HeaderFacts: return checked<HeaderFacts>(frame, open, std::move(incoming));
         default: return unexpected(frame.type);
     }
-    return incoming;
 }
 
 bool isStopReason(std::string_view reason) {

@@ -75,6 +75,9 @@ private:
     Status check(Open& open, const PromptProgress& message);
     Status check(Open& open, const Piece& message);
     Status check(const Open& open, const Done& message);
+    Status check(const Open& open, const Scored& message);
+    template <class T>
+    Result<Incoming> checked(const Frame& frame, Open& open, Incoming incoming);
     Result<Incoming> acceptWhole(const Frame& frame);
     Result<Incoming> acceptRequest(const Frame& frame, Open& open);
 

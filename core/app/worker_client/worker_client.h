@@ -91,6 +91,15 @@ private:
         bool cancelled = false;
     };
 
+    /// An answer on its way.
+    struct Run {
+        std::uint32_t request = 0;
+        Wait wait;
+        protocol::Answer answer;
+        /// Bytes of text whose reading was not told yet.
+        std::uint32_t unread = 0;
+    };
+
     WorkerClient(const WorkerOptions& options, std::unique_ptr<WorkerProcess> process,
                  protocol::Channel channel);
     Status greet();
@@ -106,6 +115,11 @@ private:
     Result<std::optional<protocol::Incoming>> step(std::uint32_t request, Clock::time_point until);
     Status cancel(std::uint32_t request, Wait& wait);
     Error abandoned(std::uint32_t request, Error error);
+    Result<protocol::Answer> brokenOff(Run& run, Error error);
+    /// @return whether the answer is over
+    Result<bool> takeAnswer(Run& run, decltype(protocol::Incoming::message)& message,
+                            const protocol::AnswerCallbacks& callbacks);
+    Status acknowledge(Run& run, std::size_t bytes);
     Status keepAlive();
     void notePong(const protocol::Pong& pong);
 

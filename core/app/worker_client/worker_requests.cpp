@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/app/worker_client/worker_client.h"
 #include "core/engine/base/mapped_file.h"
@@ -67,6 +68,7 @@ Result<std::vector<std::unique_ptr<FileSource>>> openParts(const std::string& pa
 
 std::vector<std::string> namesOf(const std::vector<std::unique_ptr<FileSource>>& parts) {
     std::vector<std::string> names;
+    names.reserve(parts.size());
     for (const auto& part : parts)
         names.push_back(part->path());
     return names;
@@ -74,6 +76,7 @@ std::vector<std::string> namesOf(const std::vector<std::unique_ptr<FileSource>>&
 
 std::vector<std::intptr_t> descriptorsOf(const std::vector<std::unique_ptr<FileSource>>& parts) {
     std::vector<std::intptr_t> descriptors;
+    descriptors.reserve(parts.size());
     for (const auto& part : parts)
         descriptors.push_back(part->descriptor());
     return descriptors;
@@ -141,48 +144,58 @@ Result<Answer> WorkerClient::generate(std::span<const TokenId> prompt, const Ans
     const std::uint32_t request = begin("reading the prompt");
     LOADER_CHECK(post(MessageType::Generate, request, encode(message), descriptorsOf(parcel), limits));
 
-    Answer answer;
-    answer.promptTokens = prompt.size();
-    answer.ids = options.produced;
-    Wait wait{cancel};
-    std::uint32_t unread = 0;
+    Run run{request, Wait{cancel}, {}, 0};
+    run.answer.promptTokens = prompt.size();
+    run.answer.ids = options.produced;
     while (true) {
-        auto incoming = next(request, wait);
-        if (!incoming.ok()) {
-            const Error error = abandoned(request, std::move(incoming).error());
-            const bool cancelled = error.code() == Errc::X002;
-            // Refused before anything began: there is no answer.
-            if (!cancelled && !isWorkerDeath(error)) return error;
-            answer.stopReason = cancelled ? "cancelled" : "error";
-            if (!cancelled) answer.error = error;
-            answer.tokens = answer.ids.size();
-            return answer;
-        }
-        if (const auto* report = std::get_if<protocol::PromptProgress>(&incoming->message)) {
-            if (callbacks.promptProgress) callbacks.promptProgress(report->done, report->total);
-        } else if (auto* piece = std::get_if<Piece>(&incoming->message)) {
-            answer.text += piece->text;
-            if (piece->token) answer.ids.push_back(*piece->token);
-            m_phase = "writing token " + std::to_string(answer.ids.size());
-            const bool wanted = !callbacks.piece || callbacks.piece({piece->token, piece->text});
-            if (!wanted && !wait.cancelled) LOADER_CHECK(this->cancel(request, wait));
-            unread += static_cast<std::uint32_t>(piece->text.size());
-            if (unread >= kGrantStep) {
-                m_view.grant(request, unread);
-                LOADER_CHECK(post(MessageType::Credit, request, encode(Credit{unread})));
-                unread = 0;
-            }
-        } else if (const auto* done = std::get_if<Done>(&incoming->message)) {
-            m_phase = "idle";
-            answer.stopReason = done->stopReason;
-            answer.cachedTokens = done->cachedTokens;
-            answer.tokens = done->tokens;
-            answer.tokensPerSecond = done->tokensPerSecond;
-            answer.promptMilliseconds = done->promptMilliseconds;
-            if (!done->error.empty()) answer.error = done->error.front();
-            return answer;
-        }
+        auto incoming = next(request, run.wait);
+        if (!incoming.ok()) return brokenOff(run, std::move(incoming).error());
+        LOADER_TRY(const bool over, takeAnswer(run, incoming->message, callbacks));
+        if (over) return std::move(run.answer);
     }
+}
+
+Result<Answer> WorkerClient::brokenOff(Run& run, Error error) {
+    error = abandoned(run.request, std::move(error));
+    const bool cancelled = error.code() == Errc::X002;
+    // Refused before anything began: there is no answer.
+    if (!cancelled && !isWorkerDeath(error)) return error;
+    run.answer.stopReason = cancelled ? "cancelled" : "error";
+    if (!cancelled) run.answer.error = std::move(error);
+    run.answer.tokens = run.answer.ids.size();
+    return std::move(run.answer);
+}
+
+Result<bool> WorkerClient::takeAnswer(Run& run, decltype(Incoming::message)& message,
+                                      const AnswerCallbacks& callbacks) {
+    Answer& answer = run.answer;
+    if (const auto* report = std::get_if<protocol::PromptProgress>(&message)) {
+        if (callbacks.promptProgress) callbacks.promptProgress(report->done, report->total);
+    } else if (const auto* piece = std::get_if<Piece>(&message)) {
+        answer.text += piece->text;
+        if (piece->token) answer.ids.push_back(*piece->token);
+        m_phase = "writing token " + std::to_string(answer.ids.size());
+        const bool wanted = !callbacks.piece || callbacks.piece({piece->token, piece->text});
+        if (!wanted && !run.wait.cancelled) LOADER_CHECK(cancel(run.request, run.wait));
+        LOADER_CHECK(acknowledge(run, piece->text.size()));
+    } else if (const auto* done = std::get_if<Done>(&message)) {
+        m_phase = "idle";
+        answer.stopReason = done->stopReason;
+        answer.cachedTokens = done->cachedTokens;
+        answer.tokens = done->tokens;
+        answer.tokensPerSecond = done->tokensPerSecond;
+        answer.promptMilliseconds = done->promptMilliseconds;
+        if (!done->error.empty()) answer.error = done->error.front();
+        return true;
+    }
+    return false;
+}
+
+Status WorkerClient::acknowledge(Run& run, std::size_t bytes) {
+    run.unread += static_cast<std::uint32_t>(bytes);
+    if (run.unread < kGrantStep) return {};
+    m_view.grant(run.request, run.unread);
+    return post(MessageType::Credit, run.request, encode(Credit{std::exchange(run.unread, 0)}));
 }
 
 Result<std::vector<float>> WorkerClient::score(std::span<const TokenId> ids, CancelToken cancel) {
