@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include "core/host/self_test_model.h"
 
@@ -159,6 +160,39 @@ Result<SelfTestReport> selfTest(backend::Backend& backend, const std::string& de
     if (report.largestError > kSelfTestError || report.worstNumber > kSelfTestNumber)
         return wrongResults(device);
     return report;
+}
+
+Status selfTestAll(backend::Backend& backend, const std::string& device, backend::Backend& trusted,
+                   CancelToken cancel) {
+    std::vector<quant::TensorType> all;
+    for (const quant::TypeInfo& info : quant::allTypes()) {
+        if (info.role == quant::TypeRole::Weight) all.push_back(info.type);
+    }
+    std::optional<Error> unsupported;
+    bool tested = false;
+    /// False where the device does not take these.
+    const auto passes = [&](const SelfTestOptions& options) -> Result<bool> {
+        const auto report = selfTest(backend, device, trusted, options, cancel);
+        if (report.ok()) return tested = true;
+        if (report.error().code() != Errc::B702) return report.error();
+        unsupported = report.error();
+        return false;
+    };
+    for (const backend::KvType kv : {backend::KvType::F16, backend::KvType::Q8_0}) {
+        SelfTestOptions options;
+        options.kv = kv;
+        // The model is tiny: more threads would only wait for one another.
+        options.threads = 1;
+        options.types = all;
+        LOADER_TRY(const bool together, passes(options));
+        if (together) continue;
+        for (const quant::TensorType type : all) {
+            options.types = {type};
+            LOADER_TRY(const bool alone, passes(options));
+            static_cast<void>(alone);
+        }
+    }
+    return tested || !unsupported ? Status() : Status(*unsupported);
 }
 
 }  // namespace loader::host

@@ -46,4 +46,9 @@ Result<SelfTestReport> selfTest(backend::Backend& backend, const std::string& de
                                 backend::Backend& trusted, const SelfTestOptions& options,
                                 CancelToken cancel);
 
+/// The same with every type of weights that the device takes and both types of cached keys and values, as a
+/// probe does that is remembered. @errors as selfTest(); B702 where it takes none of them
+Status selfTestAll(backend::Backend& backend, const std::string& device, backend::Backend& trusted,
+                   CancelToken cancel);
+
 }  // namespace loader::host

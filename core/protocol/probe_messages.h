@@ -54,12 +54,15 @@ struct BackendList {
 /// Loads one back end and asks for its devices.
 struct ProbeBackend {
     std::string id;
-    /// Computes a little on every device and compares.
+    /// Computes a little on every GPU and compares.
     bool selfTest = false;
+    /// Only this device; empty: all.
+    std::string device;
     template <class Self, class Visitor>
     static void fields(Self& self, Visitor& visit) {
         visit(self.id);
         visit(self.selfTest);
+        visit(self.device);
     }
 };
 
@@ -90,6 +93,8 @@ struct DeviceEntry {
     std::vector<DeviceProperty> properties;
     /// Why it must not be used: at most one (B705 where the self-test failed).
     std::vector<Error> refusal;
+    /// It computed what the processor computes, for every type of weights that it takes.
+    bool selfTested = false;
     template <class Self, class Visitor>
     static void fields(Self& self, Visitor& visit) {
         visit(self.id);
@@ -100,6 +105,7 @@ struct DeviceEntry {
         visit(self.freeBytes);
         visit(self.properties);
         visit(self.refusal);
+        visit(self.selfTested);
     }
 };
 

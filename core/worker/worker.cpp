@@ -257,8 +257,8 @@ Status Worker::takeProbe(Received& received) {
         LOADER_TRY(message, read<ProbeBackend>(received.frame));
     }
     LOADER_TRY(const RequestPointer state, open(request));
-    start(m_computing, request, state, [this, lists, request, message]() -> Status {
-        if (!lists) return probe(request, message);
+    start(m_computing, request, state, [this, lists, request, message, state]() -> Status {
+        if (!lists) return probe(request, message, CancelToken(state->cancel));
         listBackends(request);
         return {};
     });

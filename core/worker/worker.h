@@ -60,7 +60,8 @@ private:
                  CancelToken cancel);
     Status readHeader(std::uint32_t request, const protocol::ReadHeader& message,
                       std::vector<std::unique_ptr<FileSource>> files);
-    Status probe(std::uint32_t request, const protocol::ProbeBackend& message);
+    Status probe(std::uint32_t request, const protocol::ProbeBackend& message, CancelToken cancel);
+    Status testDevice(backend::Backend& backend, protocol::DeviceEntry& device, CancelToken cancel);
     void listBackends(std::uint32_t request);
     bool waitForCredit(Request& state, std::size_t bytes);
 

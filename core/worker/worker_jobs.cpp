@@ -11,6 +11,7 @@
 #include "core/host/chat_prompt.h"
 #include "core/host/model_facts.h"
 #include "core/host/recommended_sampling.h"
+#include "core/host/self_test.h"
 #include "core/worker/worker.h"
 
 namespace loader::worker {
@@ -60,6 +61,19 @@ DeviceClass classOf(backend::DeviceKind kind) {
         case backend::DeviceKind::Virtual: return DeviceClass::Virtual;
     }
     return DeviceClass::Virtual;
+}
+
+DeviceEntry entryOf(const backend::DeviceFacts& facts) {
+    DeviceEntry entry;
+    entry.id = facts.id;
+    entry.name = facts.name;
+    entry.detail = facts.detail;
+    entry.kind = classOf(facts.kind);
+    entry.memoryBytes = facts.memoryBytes;
+    entry.freeBytes = facts.freeBytes;
+    for (const auto& [name, value] : facts.properties)
+        entry.properties.push_back({name, value});
+    return entry;
 }
 
 }  // namespace
@@ -170,18 +184,34 @@ void Worker::listBackends(std::uint32_t request) {
     send(MessageType::BackendList, request, list);
 }
 
-Status Worker::probe(std::uint32_t request, const ProbeBackend& message) {
+Status Worker::probe(std::uint32_t request, const ProbeBackend& message, CancelToken cancel) {
     LOADER_TRY(backend::Backend * backend, m_registry->open(message.id));
-    LOADER_TRY(const std::vector<backend::DeviceFacts> devices, backend->devices());
+    std::vector<backend::DeviceFacts> devices;
+    if (message.device.empty()) {
+        LOADER_TRY(devices, backend->devices());
+    } else {
+        LOADER_TRY(backend::DeviceFacts named, backend->device(message.device));
+        devices.push_back(std::move(named));
+    }
     DeviceList list;
     for (const backend::DeviceFacts& facts : devices) {
-        DeviceEntry entry{facts.id,          facts.name,      facts.detail, classOf(facts.kind),
-                          facts.memoryBytes, facts.freeBytes, {},           {}};
-        for (const auto& [name, value] : facts.properties)
-            entry.properties.push_back({name, value});
-        list.devices.push_back(std::move(entry));
+        list.devices.push_back(entryOf(facts));
+        if (message.selfTest) LOADER_CHECK(testDevice(*backend, list.devices.back(), cancel));
     }
     send(MessageType::DeviceList, request, list);
+    return {};
+}
+
+Status Worker::testDevice(backend::Backend& backend, DeviceEntry& device, CancelToken cancel) {
+    if (device.kind != DeviceClass::DiscreteGpu && device.kind != DeviceClass::IntegratedGpu) return {};
+    LOADER_TRY(backend::Backend * trusted, m_registry->open("cpu"));
+    auto tested = host::selfTestAll(backend, device.id, *trusted, cancel);
+    device.selfTested = tested.ok();
+    if (tested.ok()) return {};
+    const ErrorKind kind = tested.error().kind();
+    if (kind == ErrorKind::Cancelled) return tested;
+    // A lack of memory passes; the device is tested again when it is to be used.
+    if (kind != ErrorKind::OutOfMemory) device.refusal.push_back(std::move(tested).error());
     return {};
 }
 

@@ -150,7 +150,8 @@ Result<Incoming> WorkerClient::next(std::uint32_t request, Wait& wait) {
         if (!wait.cancelled && wait.cancel.cancelled()) LOADER_CHECK(cancel(request, wait));
         if (now >= wait.until) {
             if (wait.cancelled) return Error(Errc::X002);
-            return die(Error(Errc::W606, {secondsOf(m_options.limits.prepare), "too late, " + m_phase}));
+            const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(now - wait.began);
+            return die(Error(Errc::W606, {secondsOf(waited), "too late, " + m_phase}));
         }
         LOADER_TRY(auto incoming, step(request, std::min<Clock::time_point>(now + kSlice, wait.until)));
         if (!incoming) continue;

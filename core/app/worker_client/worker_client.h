@@ -89,6 +89,7 @@ private:
         CancelToken cancel;
         Clock::time_point until = Clock::time_point::max();
         bool cancelled = false;
+        Clock::time_point began = Clock::now();
     };
 
     /// An answer on its way.

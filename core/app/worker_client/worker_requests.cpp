@@ -227,9 +227,11 @@ Result<std::vector<BackendEntry>> WorkerClient::listBackends() {
 }
 
 Result<std::vector<DeviceEntry>> WorkerClient::probe(const ProbeBackend& probe) {
-    const std::uint32_t request = begin("probing");
+    const std::uint32_t request = begin(probe.selfTest ? "testing a device" : "probing");
     LOADER_CHECK(post(MessageType::ProbeBackend, request, encode(probe)));
-    Wait wait{{}, Clock::now() + m_options.limits.step};
+    // A test may take long while it shows progress.
+    const auto time = probe.selfTest ? m_options.limits.prepare : m_options.limits.step;
+    Wait wait{{}, Clock::now() + time};
     LOADER_TRY(Incoming incoming, next(request, wait));
     return std::move(std::get<DeviceList>(incoming.message).devices);
 }
