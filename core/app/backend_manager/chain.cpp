@@ -46,10 +46,22 @@ void addDevices(const protocol::LoadRequest& request, const BackendCandidate& ba
     std::stable_sort(usable.begin(), usable.end(),
                      [](const auto* a, const auto* b) { return rankOf(*a) < rankOf(*b); });
     for (const protocol::DeviceEntry* device : usable)
-        chain.push_back({backend.entry.id, device->id, request.gpuLayers, isGpu(*device)});
+        chain.push_back(
+            {backend.entry.id, device->id, request.gpuLayers, isGpu(*device), device->selfTested});
 }
 
 }  // namespace
+
+std::string_view nameOf(BackendState state) {
+    switch (state) {
+        case BackendState::Found: return "found";
+        case BackendState::Compatible: return "compatible";
+        case BackendState::Probed: return "probed";
+        case BackendState::Loaded: return "loaded";
+        case BackendState::Running: return "running";
+    }
+    return {};
+}
 
 bool Link::operator==(const Link& other) const {
     return backend == other.backend && device == other.device && gpuLayers.kind == other.gpuLayers.kind &&

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/engine/base/error.h"
@@ -26,11 +27,27 @@ struct Link {
     protocol::GpuLayers gpuLayers;
     /// The driver of a device is involved: the worker gets the profile that lets it reach the device.
     bool gpu = false;
+    /// The device passed its test when it was probed.
+    bool selfTested = false;
 
     bool operator==(const Link& other) const;
     /// "vulkan on GPU 0, 12 layers", for reports.
     std::string words() const;
 };
+
+enum class BackendState : std::uint8_t {
+    /// There, but refused: entry.refusal says why.
+    Found,
+    /// Its description fits this program; not probed, or the probe failed.
+    Compatible,
+    /// Its devices are known.
+    Probed,
+    /// Of a ModelHost: a model is on it, and it computes.
+    Loaded,
+    Running,
+};
+/// "found", "compatible", "probed", "loaded" or "running".
+std::string_view nameOf(BackendState state);
 
 /// A back end and the devices that its probe found; none where it was not probed.
 struct BackendCandidate {
@@ -38,6 +55,9 @@ struct BackendCandidate {
     std::vector<protocol::DeviceEntry> devices;
     /// Why the probe failed: at most one.
     std::vector<Error> failure;
+    BackendState state = BackendState::Found;
+    /// Not asked now: the drivers are those of an earlier probe.
+    bool remembered = false;
 };
 
 /// The chain for a request, best first; the processor is the last link unless another back end was named.

@@ -3,7 +3,6 @@
 
 #include "core/app/backend_manager/model_host.h"
 
-#include "core/app/backend_manager/prober.h"
 #include "core/engine/base/memory_facts.h"
 #include "core/engine/base/thread_pool.h"
 
@@ -18,7 +17,11 @@ Result<std::unique_ptr<ModelHost>> ModelHost::load(const LoadRequest& request, c
     auto host = std::unique_ptr<ModelHost>(new ModelHost(request, options));
     // A worker in its sandbox cannot ask the system.
     if (host->m_request.threads == 0) host->m_request.threads = physicalCores();
-    LOADER_CHECK(host->buildChain());
+    const Status built = host->buildChain();
+    if (!built.ok()) {
+        host->tell(built);
+        return built.error();
+    }
     LOADER_CHECK(host->walk(progress, cancel));
     return host;
 }
@@ -29,7 +32,7 @@ Status ModelHost::buildChain() {
         if (m_options.backends) {
             backends = *m_options.backends;
         } else {
-            LOADER_TRY(backends, probeFor(m_request, m_options.worker));
+            LOADER_TRY(backends, probeFor(m_request, m_options.worker, m_options.probes));
         }
     }
     m_chain = makeChain(m_request, backends, m_steps);
@@ -47,7 +50,24 @@ Status ModelHost::buildChain() {
     return Error(Errc::B701, {m_request.backend, known});
 }
 
+void ModelHost::tell(const Status& outcome) const {
+    if (!m_options.observer) return;
+    LoadReport tried;
+    tried.steps = m_steps;
+    tried.overrides = m_request.overrides;
+    if (outcome.ok())
+        m_options.observer(m_request, m_loaded.report, std::nullopt);
+    else
+        m_options.observer(m_request, tried, outcome.error());
+}
+
 Status ModelHost::walk(const LoadProgress& progress, CancelToken cancel) {
+    Status outcome = walkChain(progress, cancel);
+    tell(outcome);
+    return outcome;
+}
+
+Status ModelHost::walkChain(const LoadProgress& progress, CancelToken cancel) {
     std::size_t failures = 0;
     while (true) {
         const Link& link = m_chain[m_link];
@@ -78,6 +98,7 @@ Status ModelHost::tryLink(const Link& link, const LoadProgress& progress, Cancel
     request.backend = link.backend;
     request.device = link.device;
     request.gpuLayers = link.gpuLayers;
+    if (link.selfTested) request.selfTest = false;
     request.available = availableMemory();
     LOADER_TRY(Loaded loaded, worker->load(request, progress, cancel));
     m_steps.insert(m_steps.end(), loaded.report.steps.begin(), loaded.report.steps.end());
@@ -90,7 +111,9 @@ Status ModelHost::tryLink(const Link& link, const LoadProgress& progress, Cancel
 Result<bool> ModelHost::recover(const Error& error, std::size_t& failures, CancelToken cancel) {
     const Recovery next = recoveryFrom(error, ++failures);
     if (next == Recovery::GiveUp) return false;
-    const Link& link = m_chain[m_link];
+    Link& link = m_chain[m_link];
+    // What was tested before it was lost is trusted again only after another test.
+    link.selfTested = false;
     m_steps.push_back({link.backend, link.device, link.gpuLayers.number, "lost", error.toString()});
     m_losses.note(link, LossRecord::Clock::now());
     if (next == Recovery::Next) {
@@ -126,6 +149,14 @@ Result<std::vector<float>> ModelHost::score(std::span<const TokenId> ids, Cancel
 
 Result<Answer> ModelHost::generate(std::span<const TokenId> prompt, const AnswerOptions& options,
                                    const AnswerCallbacks& callbacks, CancelToken cancel) {
+    m_writing = true;
+    auto answer = write(prompt, options, callbacks, cancel);
+    m_writing = false;
+    return answer;
+}
+
+Result<Answer> ModelHost::write(std::span<const TokenId> prompt, const AnswerOptions& options,
+                                const AnswerCallbacks& callbacks, CancelToken cancel) {
     Answer whole;
     AnswerOptions now = options;
     std::size_t failures = 0;

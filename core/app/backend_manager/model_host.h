@@ -6,6 +6,7 @@
 // lost.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,16 +14,23 @@
 #include <string_view>
 #include <vector>
 
-#include "core/app/backend_manager/chain.h"
+#include "core/app/backend_manager/prober.h"
 #include "core/app/worker_client/worker_client.h"
 
 namespace loader::app {
+
+/// Told how every load ended, later ones after a loss too: what was tried and what runs now, or why nothing
+/// does (then only the steps of the report mean something).
+using LoadObserver = std::function<void(const protocol::LoadRequest&, const protocol::LoadReport&,
+                                        const std::optional<Error>&)>;
 
 struct HostOptions {
     /// Program, plugin folder, sandbox and limits of the workers; what a link needs is filled in for each.
     WorkerOptions worker;
     /// What the probes found, in place of probing.
     std::optional<std::vector<BackendCandidate>> backends;
+    ProbeMemory probes;
+    LoadObserver observer;
 };
 
 /// @thread confined to one thread; every call may take as long as its limits allow.
@@ -38,6 +46,8 @@ public:
     /// Of the link that runs now, with all that was tried since the model was first asked for.
     const protocol::LoadReport& report() const { return m_loaded.report; }
     const protocol::SandboxFacts& sandbox() const { return m_worker->sandbox(); }
+    /// Of the back end that it runs on: Loaded, and Running while it writes an answer.
+    BackendState state() const { return m_writing ? BackendState::Running : BackendState::Loaded; }
 
     /// As WorkerClient; the worker may be another one afterwards.
     Result<std::vector<TokenId>> prepare(const protocol::Prepare& how, std::string_view text,
@@ -54,8 +64,13 @@ private:
     ModelHost(const protocol::LoadRequest& request, const HostOptions& options)
         : m_request(request), m_options(options) {}
     Status buildChain();
+    /// Tries links until one holds, and tells the observer.
     Status walk(const LoadProgress& progress, CancelToken cancel);
+    Status walkChain(const LoadProgress& progress, CancelToken cancel);
+    void tell(const Status& outcome) const;
     Status tryLink(const Link& link, const LoadProgress& progress, CancelToken cancel);
+    Result<protocol::Answer> write(std::span<const TokenId> prompt, const protocol::AnswerOptions& options,
+                                   const protocol::AnswerCallbacks& callbacks, CancelToken cancel);
     /// After a failure: a worker that runs again, on this link or a later one.
     /// @return false where nothing is left to try
     Result<bool> recover(const Error& error, std::size_t& failures, CancelToken cancel);
@@ -70,6 +85,7 @@ private:
     LossRecord m_losses;
     std::unique_ptr<WorkerClient> m_worker;
     protocol::Loaded m_loaded;
+    bool m_writing = false;
 };
 
 }  // namespace loader::app

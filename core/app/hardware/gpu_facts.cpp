@@ -18,6 +18,7 @@ namespace names = device_properties;
 constexpr std::size_t kMostDevices = 64;
 constexpr std::size_t kMostProperties = 256;
 constexpr std::size_t kMostTextBytes = 1024;
+constexpr std::size_t kMostArguments = 8;
 constexpr std::uint64_t kMostHeaps = 16;  // VK_MAX_MEMORY_HEAPS
 
 constexpr std::pair<ProbedKind, std::string_view> kKinds[] = {
@@ -72,12 +73,21 @@ bool isText(std::string_view text) {
     return text.size() <= kMostTextBytes && utf8::isValid(text);
 }
 
+bool isText(const ProbeFault& fault) {
+    bool fine = fault.args.size() <= kMostArguments && isText(fault.code) && isText(fault.message) &&
+                isText(fault.action) && isText(fault.place);
+    for (const std::string& argument : fault.args)
+        fine = fine && isText(argument);
+    return fine;
+}
+
 Status checkDevice(const ProbedDevice& device) {
     if (device.id.empty()) return unusable("found a device without a name of its own");
     if (device.properties.size() > kMostProperties) return unusable("tells too much of one device");
     bool fine = isText(device.id) && isText(device.name) && isText(device.detail);
     for (const auto& [key, value] : device.properties)
         fine = fine && isText(key) && isText(value);
+    if (device.refusal) fine = fine && isText(*device.refusal);
     return fine ? Status() : Status(unusable("gave texts that are too long or not UTF-8"));
 }
 
@@ -105,15 +115,18 @@ std::string_view ProbedDevice::property(std::string_view key) const {
 }
 
 ProbeFault probeFault(const Error& error) {
-    return {std::string(error.name()), error.message(), error.action()};
+    return {std::string(error.name()), error.message(), error.action(), error.args(), error.place()};
+}
+
+Error errorOf(const ProbeFault& fault) {
+    const auto code = errorFromName(fault.code);
+    return code ? Error(*code, fault.args, fault.place) : Error(Errc::X003, {fault.message}, fault.place);
 }
 
 Status checkProbe(const ProbedBackend& probe) {
     if (probe.devices.size() > kMostDevices) return unusable("found too many devices");
     bool fine = isText(probe.id) && isText(probe.name);
-    if (probe.fault)
-        fine =
-            fine && isText(probe.fault->code) && isText(probe.fault->message) && isText(probe.fault->action);
+    if (probe.fault) fine = fine && isText(*probe.fault);
     if (!fine) return unusable("gave texts that are too long or not UTF-8");
     std::set<std::string_view> ids;
     for (const ProbedDevice& device : probe.devices) {

@@ -16,6 +16,19 @@
 
 namespace loader::app {
 
+/// Why something cannot be used, as an Error that was written down.
+struct ProbeFault {
+    /// A code of error_codes.inc.
+    std::string code;
+    std::string message;
+    std::string action;
+    std::vector<std::string> args = {};
+    std::string place = {};
+};
+ProbeFault probeFault(const Error& error);
+/// X003 for a code that this version does not have.
+Error errorOf(const ProbeFault& fault);
+
 enum class ProbedKind : std::uint8_t { Processor, IntegratedGpu, DiscreteGpu, Virtual };
 /// "cpu", "integrated", "discrete", "virtual".
 std::string_view nameOf(ProbedKind kind);
@@ -31,24 +44,20 @@ struct ProbedDevice {
     std::uint64_t freeBytes = 0;
     /// Keys: core/engine/base/device_properties.h.
     std::vector<std::pair<std::string, std::string>> properties;
+    /// Why it must not be used.
+    std::optional<ProbeFault> refusal = std::nullopt;
+    /// It passed the self-test.
+    bool selfTested = false;
 
     /// Empty where the back end did not tell.
     std::string_view property(std::string_view key) const;
 };
 
-/// Why a probe found nothing.
-struct ProbeFault {
-    /// A code of error_codes.inc.
-    std::string code;
-    std::string message;
-    std::string action;
-};
-ProbeFault probeFault(const Error& error);
-
 struct ProbedBackend {
     std::string id;
     std::string name;
     std::vector<ProbedDevice> devices;
+    /// Why the probe found nothing.
     std::optional<ProbeFault> fault;
     /// Not asked now: the drivers are those of an earlier probe.
     bool remembered = false;

@@ -107,17 +107,25 @@ Json adapterJson(const AdapterFacts& adapter) {
             {"kernel_driver", orNull(adapter.kernelDriver)}};
 }
 
+Json faultJson(const ProbeFault& fault) {
+    return {
+        {"code", fault.code}, {"message", fault.message}, {"place", fault.place}, {"action", fault.action}};
+}
+
 Json deviceJson(const ProbedDevice& device) {
     Json properties = Json::object();
     for (const auto& [key, value] : device.properties)
         properties[key] = value;
-    return {{"id", device.id},
-            {"name", device.name},
-            {"detail", device.detail},
-            {"kind", nameOf(device.kind)},
-            {"memory_bytes", numberOrNull(device.memoryBytes)},
-            {"free_bytes", numberOrNull(device.freeBytes)},
-            {"properties", std::move(properties)}};
+    Json json = {{"id", device.id},
+                 {"name", device.name},
+                 {"detail", device.detail},
+                 {"kind", nameOf(device.kind)},
+                 {"memory_bytes", numberOrNull(device.memoryBytes)},
+                 {"free_bytes", numberOrNull(device.freeBytes)},
+                 {"self_tested", device.selfTested},
+                 {"properties", std::move(properties)}};
+    if (device.refusal) json["error"] = faultJson(*device.refusal);
+    return json;
 }
 
 }  // namespace
@@ -127,12 +135,7 @@ Json probedBackendJson(const ProbedBackend& probe) {
         {"id", probe.id}, {"name", probe.name}, {"remembered", probe.remembered}, {"devices", Json::array()}};
     for (const ProbedDevice& device : probe.devices)
         json["devices"].push_back(deviceJson(device));
-    if (probe.fault) {
-        json["error"] = {{"code", probe.fault->code},
-                         {"message", probe.fault->message},
-                         {"place", ""},
-                         {"action", probe.fault->action}};
-    }
+    if (probe.fault) json["error"] = faultJson(*probe.fault);
     return json;
 }
 

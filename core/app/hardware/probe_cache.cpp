@@ -38,27 +38,35 @@ bool changesByTheMinute(std::string_view key) {
     return key.ends_with(device_properties::kHeapBudget) || key.ends_with(device_properties::kHeapUsed);
 }
 
+Json faultJson(const ProbeFault& fault) {
+    return {{"code", fault.code},
+            {"message", fault.message},
+            {"action", fault.action},
+            {"args", fault.args},
+            {"place", fault.place}};
+}
+
 Json deviceJson(const ProbedDevice& device) {
     Json properties = Json::array();
     for (const auto& [key, value] : device.properties) {
         if (!changesByTheMinute(key)) properties.push_back({key, value});
     }
-    return {{"id", device.id},
-            {"name", device.name},
-            {"detail", device.detail},
-            {"kind", nameOf(device.kind)},
-            {"memory_bytes", device.memoryBytes},
-            {"properties", std::move(properties)}};
+    Json json = {{"id", device.id},
+                 {"name", device.name},
+                 {"detail", device.detail},
+                 {"kind", nameOf(device.kind)},
+                 {"memory_bytes", device.memoryBytes},
+                 {"properties", std::move(properties)},
+                 {"self_tested", device.selfTested}};
+    if (device.refusal) json["refusal"] = faultJson(*device.refusal);
+    return json;
 }
 
 Json probeJson(const ProbedBackend& probe) {
     Json json = {{"id", probe.id}, {"name", probe.name}, {"devices", Json::array()}};
     for (const ProbedDevice& device : probe.devices)
         json["devices"].push_back(deviceJson(device));
-    if (probe.fault) {
-        json["fault"] = {
-            {"code", probe.fault->code}, {"message", probe.fault->message}, {"action", probe.fault->action}};
-    }
+    if (probe.fault) json["fault"] = faultJson(*probe.fault);
     return json;
 }
 
@@ -82,6 +90,27 @@ const Json& listIn(const Json& object, const char* key, bool& fine) {
     return kNothing;
 }
 
+/// Nothing where the object has no such member.
+std::optional<ProbeFault> faultIn(const Json& object, const char* key, bool& fine) {
+    const auto found = object.find(key);
+    if (found == object.end()) return std::nullopt;
+    if (!found->is_object()) {
+        fine = false;
+        return std::nullopt;
+    }
+    ProbeFault fault{textIn(*found, "code", fine),
+                     textIn(*found, "message", fine),
+                     textIn(*found, "action", fine),
+                     {},
+                     textIn(*found, "place", fine)};
+    for (const Json& argument : listIn(*found, "args", fine)) {
+        fine = fine && argument.is_string();
+        if (!fine) break;
+        fault.args.push_back(argument.get<std::string>());
+    }
+    return fault;
+}
+
 ProbedDevice deviceFrom(const Json& json, bool& fine) {
     ProbedDevice device;
     if (!json.is_object()) {
@@ -93,9 +122,15 @@ ProbedDevice deviceFrom(const Json& json, bool& fine) {
     device.detail = textIn(json, "detail", fine);
     const auto kind = probedKindOf(textIn(json, "kind", fine));
     const auto bytes = json.find("memory_bytes");
-    fine = fine && kind && bytes != json.end() && bytes->is_number_unsigned();
+    // What an earlier version stored was not tested.
+    const auto tested = json.find("self_tested");
+    const bool told = tested != json.end();
+    fine =
+        fine && kind && bytes != json.end() && bytes->is_number_unsigned() && (!told || tested->is_boolean());
+    device.refusal = faultIn(json, "refusal", fine);
     if (!fine) return device;
     device.kind = *kind;
+    device.selfTested = told && tested->get<bool>();
     device.memoryBytes = bytes->get<std::uint64_t>();
     for (const Json& pair : listIn(json, "properties", fine)) {
         fine = fine && pair.is_array() && pair.size() == 2 && pair[0].is_string() && pair[1].is_string();
@@ -116,12 +151,7 @@ std::optional<ProbedBackend> probeFrom(const Json& json) {
         if (!fine) break;
         probe.devices.push_back(deviceFrom(device, fine));
     }
-    const auto fault = json.find("fault");
-    if (fault != json.end()) {
-        if (!fault->is_object()) return std::nullopt;
-        probe.fault = ProbeFault{textIn(*fault, "code", fine), textIn(*fault, "message", fine),
-                                 textIn(*fault, "action", fine)};
-    }
+    probe.fault = faultIn(json, "fault", fine);
     if (!fine || !checkProbe(probe).ok()) return std::nullopt;
     return probe;
 }

@@ -61,7 +61,7 @@ MemorySituation situationOf(const MemoryFacts& memory, std::span<const ProbedBac
     }
     for (const ProbedBackend& probe : probes) {
         for (const ProbedDevice& device : probe.devices) {
-            if (!isGraphics(device) || !gpuFacts(device).refusal.empty()) continue;
+            if (!isGraphics(device) || !gpuFacts(device).refusal.empty() || device.refusal) continue;
             situation.devices.push_back(situationOf(probe.id, device, memory.total));
         }
     }
