@@ -83,6 +83,10 @@ Result<std::pair<Descriptor, Descriptor>> makeStream() {
 
 Channel::Channel(Descriptor end, Sender sender) : m_end(std::move(end)), m_sender(sender), m_parser(sender) {}
 
+Status Channel::setPeer(std::int64_t) {
+    return {};
+}
+
 Status Channel::send(const Frame& frame, std::span<const std::intptr_t> descriptors, Deadline deadline) {
     if (frame.payload.size() > kMaximumPayload || descriptors.size() > kMaximumDescriptors)
         return Error(Errc::X003, {"a message is too long"});
