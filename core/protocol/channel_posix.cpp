@@ -143,6 +143,9 @@ Status Channel::readSome() {
         for (std::size_t i = 0; i < handles; ++i) {
             int handle = -1;
             std::memcpy(&handle, CMSG_DATA(head) + i * sizeof(int), sizeof(int));
+#ifndef MSG_CMSG_CLOEXEC
+            ::fcntl(handle, F_SETFD, FD_CLOEXEC);
+#endif
             m_descriptors.emplace_back(handle);
         }
     }

@@ -87,8 +87,8 @@ public:
     HandlesOfPeer& operator=(const HandlesOfPeer&) = delete;
     ~HandlesOfPeer() {
         for (const HandleNumber number : m_numbers) {
-            DuplicateHandle(m_process, handleOf(static_cast<std::intptr_t>(number)), nullptr, nullptr, 0, FALSE,
-                            DUPLICATE_CLOSE_SOURCE);
+            DuplicateHandle(m_process, handleOf(static_cast<std::intptr_t>(number)), nullptr, nullptr, 0,
+                            FALSE, DUPLICATE_CLOSE_SOURCE);
         }
     }
 
@@ -135,8 +135,8 @@ Descriptor::~Descriptor() {
 Result<std::pair<Descriptor, Descriptor>> makeStream() {
     // Only the owner may open it, and nothing is inherited from a folder of rules.
     SECURITY_ATTRIBUTES security{sizeof security, nullptr, FALSE};
-    if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(
-            L"D:P(A;;GA;;;OW)", SDDL_REVISION_1, &security.lpSecurityDescriptor, nullptr))
+    if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(L"D:P(A;;GA;;;OW)", SDDL_REVISION_1,
+                                                              &security.lpSecurityDescriptor, nullptr))
         return cannotStart(GetLastError());
     const std::wstring name = randomName();
     constexpr DWORD kOpen = PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | FILE_FLAG_FIRST_PIPE_INSTANCE;
@@ -148,8 +148,9 @@ Result<std::pair<Descriptor, Descriptor>> makeStream() {
     if (ours == INVALID_HANDLE_VALUE) return cannotStart(reason);
     Descriptor first(reinterpret_cast<std::intptr_t>(ours));
     // There is room for one client only: somebody who came in between makes this fail.
-    const HANDLE theirs = CreateFileW(name.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
-                                      FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS, nullptr);
+    const HANDLE theirs =
+        CreateFileW(name.c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr, OPEN_EXISTING,
+                    FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS, nullptr);
     if (theirs == INVALID_HANDLE_VALUE) return cannotStart(GetLastError());
     Descriptor second(reinterpret_cast<std::intptr_t>(theirs));
     LOADER_TRY(const Descriptor event, makeEvent());
@@ -178,7 +179,8 @@ Status Channel::send(const Frame& frame, std::span<const std::intptr_t> descript
         return Error(Errc::X003, {"a message is too long"});
     if (!descriptors.empty() && !m_peer) return Error(Errc::X003, {"nobody is there to take open files"});
     HandlesOfPeer handles(handleOf(m_peer.get()));
-    Frame whole{frame.type, frame.request, frame.sequence, {}, static_cast<std::uint16_t>(descriptors.size())};
+    Frame whole{
+        frame.type, frame.request, frame.sequence, {}, static_cast<std::uint16_t>(descriptors.size())};
     whole.payload.reserve(front + frame.payload.size());
     for (const std::intptr_t descriptor : descriptors) {
         LOADER_CHECK(handles.add(descriptor));

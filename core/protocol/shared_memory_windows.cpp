@@ -61,7 +61,8 @@ Result<SharedMemory> SharedMemory::map(Descriptor descriptor, std::uint64_t byte
         if (reason == ERROR_NOT_ENOUGH_MEMORY) return Error(Errc::R901, {std::to_string(bytes) + " bytes"});
         return notUsable(reason);
     }
-    SharedMemory memory(std::move(descriptor), static_cast<std::byte*>(data), static_cast<std::size_t>(bytes));
+    SharedMemory memory(std::move(descriptor), static_cast<std::byte*>(data),
+                        static_cast<std::size_t>(bytes));
     MEMORY_BASIC_INFORMATION facts{};
     if (VirtualQuery(data, &facts, sizeof facts) == 0) return notUsable(GetLastError());
     if (facts.RegionSize != inPages(bytes)) return Error(Errc::W609, {"it has another size"});

@@ -122,8 +122,9 @@ Descriptor makeJob() {
 /// Reads as empty and swallows what is written.
 Descriptor openNothing() {
     SECURITY_ATTRIBUTES inherited{sizeof inherited, nullptr, TRUE};
-    const HANDLE handle = CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
-                                      &inherited, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
+    const HANDLE handle =
+        CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, &inherited,
+                    OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
     return handle == INVALID_HANDLE_VALUE ? Descriptor() : owned(handle);
 }
 
@@ -140,7 +141,8 @@ Descriptor errorsForChild() {
 /// What a process is born with, besides its command line: exactly these handles, and its job.
 class BirthAttributes {
 public:
-    BirthAttributes(std::vector<HANDLE> inherited, HANDLE job) : m_inherited(std::move(inherited)), m_job(job) {}
+    BirthAttributes(std::vector<HANDLE> inherited, HANDLE job)
+        : m_inherited(std::move(inherited)), m_job(job) {}
     BirthAttributes(const BirthAttributes&) = delete;
     BirthAttributes& operator=(const BirthAttributes&) = delete;
     ~BirthAttributes() {
@@ -156,8 +158,8 @@ public:
         m_list = list;
         return UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, m_inherited.data(),
                                          m_inherited.size() * sizeof(HANDLE), nullptr, nullptr) &&
-               UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_JOB_LIST, &m_job, sizeof m_job, nullptr,
-                                         nullptr);
+               UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_JOB_LIST, &m_job, sizeof m_job,
+                                         nullptr, nullptr);
     }
     LPPROC_THREAD_ATTRIBUTE_LIST list() const { return m_list; }
 
@@ -209,7 +211,8 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(const std::string& p
     startup.StartupInfo.hStdError = handleOf(errors ? errors : nothing);
     startup.lpAttributeList = attributes.list();
     // A group of its own: Ctrl+C is ours to pass on. A console only where it shall write to ours.
-    const DWORD flags = EXTENDED_STARTUPINFO_PRESENT | CREATE_NEW_PROCESS_GROUP | (errors ? 0 : CREATE_NO_WINDOW);
+    const DWORD flags =
+        EXTENDED_STARTUPINFO_PRESENT | CREATE_NEW_PROCESS_GROUP | (errors ? 0 : CREATE_NO_WINDOW);
     std::wstring line = commandLine(arguments, connection.get());
     PROCESS_INFORMATION born{};
     if (!CreateProcessW(widen(program).c_str(), line.data(), nullptr, nullptr, TRUE, flags, nullptr, nullptr,
