@@ -49,6 +49,9 @@ public:
     /// @param sender whose frames arrive here
     Channel(Descriptor end, Sender sender);
 
+    /// Whose process the other end is: before open files can be sent, Windows must know. Elsewhere nothing.
+    /// @param process its id, kept from being given anew by an open handle. @errors W602
+    Status setPeer(std::int64_t process);
     /// Writes all of it, waiting until the deadline for room. @errors W602 the other end is gone, W603 too
     /// late
     Status send(const Frame& frame, std::span<const std::intptr_t> descriptors, Deadline deadline);
@@ -62,6 +65,8 @@ private:
     std::optional<Received> takeFrame();
 
     Descriptor m_end;
+    /// Windows: the process of the other end.
+    Descriptor m_peer;
     Sender m_sender;
     FrameParser m_parser;
     std::deque<Descriptor> m_descriptors;

@@ -83,6 +83,10 @@ Result<std::pair<Descriptor, Descriptor>> makeStream() {
 
 Channel::Channel(Descriptor end, Sender sender) : m_end(std::move(end)), m_sender(sender), m_parser(sender) {}
 
+Status Channel::setPeer(std::int64_t) {
+    return {};
+}
+
 Status Channel::send(const Frame& frame, std::span<const std::intptr_t> descriptors, Deadline deadline) {
     if (frame.payload.size() > kMaximumPayload || descriptors.size() > kMaximumDescriptors)
         return Error(Errc::X003, {"a message is too long"});
@@ -139,6 +143,9 @@ Status Channel::readSome() {
         for (std::size_t i = 0; i < handles; ++i) {
             int handle = -1;
             std::memcpy(&handle, CMSG_DATA(head) + i * sizeof(int), sizeof(int));
+#ifndef MSG_CMSG_CLOEXEC
+            ::fcntl(handle, F_SETFD, FD_CLOEXEC);
+#endif
             m_descriptors.emplace_back(handle);
         }
     }

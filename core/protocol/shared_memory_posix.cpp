@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <random>
 #include <string>
 
 #include "core/protocol/shared_memory.h"
@@ -38,11 +39,17 @@ bool isSealed(int descriptor) {
     return seals >= 0 && (seals & kWanted) == kWanted;
 }
 
+bool isOfSize(off_t size, std::uint64_t bytes) {
+    return size == static_cast<off_t>(bytes);
+}
+
 #else
 
 /// Without seals the size is only agreed upon; a file without a name is at least nobody else's.
 Result<Descriptor> anonymousFile() {
-    const std::string name = "/gguf-bulk-" + std::to_string(::getpid());
+    // macOS takes names of 31 letters. Two threads must not meet.
+    const std::string name =
+        "/gguf-" + std::to_string(::getpid()) + "-" + std::to_string(std::random_device()());
     const int descriptor = ::shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
     if (descriptor < 0) return Error(Errc::W609, {std::strerror(errno)});
     ::shm_unlink(name.c_str());
@@ -55,6 +62,13 @@ bool seal(int) {
 
 bool isSealed(int) {
     return true;
+}
+
+/// macOS tells the size in whole pages.
+bool isOfSize(off_t size, std::uint64_t bytes) {
+    const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    const auto told = static_cast<std::uint64_t>(size);
+    return told >= bytes && told - bytes < page;
 }
 
 #endif
@@ -76,7 +90,7 @@ Result<SharedMemory> SharedMemory::adopt(Descriptor descriptor, std::uint64_t by
     struct stat facts {};
     if (bytes == 0 || bytes > kMost) return Error(Errc::W609, {"it has no size"});
     if (::fstat(handle, &facts) != 0) return Error(Errc::W609, {std::strerror(errno)});
-    if (facts.st_size != static_cast<off_t>(bytes)) return Error(Errc::W609, {"it has another size"});
+    if (!isOfSize(facts.st_size, bytes)) return Error(Errc::W609, {"it has another size"});
     if (!isSealed(handle)) return Error(Errc::W609, {"its size could change"});
     return map(std::move(descriptor), bytes);
 }

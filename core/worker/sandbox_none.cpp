@@ -5,9 +5,17 @@
 
 #include "core/worker/sandbox.h"
 
+#ifdef _WIN32
+#include <windows.h>
+#endif
+
 namespace loader::worker {
 
 Status prepareProcess(const SandboxOptions&) {
+#ifdef _WIN32
+    // A box on the screen that waits for a click would keep alive what is broken.
+    SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX);
+#endif
     return {};
 }
 

@@ -48,8 +48,10 @@ Result<std::unique_ptr<WorkerClient>> WorkerClient::start(const WorkerOptions& o
     if (options.forGpu) arguments.emplace_back("--gpu");
     LOADER_TRY(auto process, WorkerProcess::start(options.program, arguments, std::move(ends.second),
                                                   options.inheritErrors));
-    auto client = std::unique_ptr<WorkerClient>(
-        new WorkerClient(options, std::move(process), Channel(std::move(ends.first), Sender::Worker)));
+    Channel channel(std::move(ends.first), Sender::Worker);
+    LOADER_CHECK(channel.setPeer(process->id()));
+    auto client =
+        std::unique_ptr<WorkerClient>(new WorkerClient(options, std::move(process), std::move(channel)));
     LOADER_CHECK(client->greet());
     return client;
 }

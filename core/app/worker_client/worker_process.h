@@ -17,7 +17,8 @@
 
 namespace loader::app {
 
-/// How a process ended, in words: "signal 11 (SIGSEGV)", "exit status 3".
+/// How a process ended, in words: "signal 11 (SIGSEGV)", "exception 0xC0000005 (access violation)",
+/// "exit status 3".
 struct ProcessEnd {
     std::string words;
     /// Ended by a signal or an exception, not by itself.
@@ -52,6 +53,9 @@ private:
     explicit WorkerProcess(std::int64_t id) : m_id(id) {}
 
     std::int64_t m_id;
+    /// Windows: the process, and the job that ends with this program and takes the process with it.
+    protocol::Descriptor m_process;
+    protocol::Descriptor m_job;
     std::optional<ProcessEnd> m_end;
 };
 

@@ -98,7 +98,13 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(const std::string& p
     ::sigemptyset(&none);
     ::posix_spawnattr_setsigmask(&plan.attributes, &none);
     ::posix_spawnattr_setpgroup(&plan.attributes, 0);
-    ::posix_spawnattr_setflags(&plan.attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+    short flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK;
+#ifdef POSIX_SPAWN_CLOEXEC_DEFAULT
+    // macOS cannot make every descriptor closed at birth: another thread's may be open in between.
+    flags |= POSIX_SPAWN_CLOEXEC_DEFAULT;
+    if (inheritErrors) ::posix_spawn_file_actions_addinherit_np(&plan.actions, 2);
+#endif
+    ::posix_spawnattr_setflags(&plan.attributes, flags);
 
     std::vector<char*> words{const_cast<char*>(kName)};
     for (const std::string& argument : arguments)

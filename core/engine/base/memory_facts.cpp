@@ -9,7 +9,6 @@
 #include "core/engine/base/control_groups.h"
 
 #ifdef _WIN32
-#define NOMINMAX
 #include <windows.h>
 // windows.h comes first
 #include <psapi.h>

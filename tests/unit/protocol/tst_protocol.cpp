@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 
+#ifdef _WIN32
+#include <windows.h>
+#else
 #include <unistd.h>
+#endif
+
 #include <QCoreApplication>
 #include <QTest>
 
@@ -11,6 +16,20 @@
 #include "core/protocol/shared_memory.h"
 
 namespace loader::protocol {
+namespace {
+
+Descriptor duplicate(std::intptr_t descriptor) {
+#ifdef _WIN32
+    const HANDLE self = GetCurrentProcess();
+    HANDLE copy = nullptr;
+    DuplicateHandle(self, reinterpret_cast<HANDLE>(descriptor), self, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS);
+    return Descriptor(reinterpret_cast<std::intptr_t>(copy));
+#else
+    return Descriptor(::dup(static_cast<int>(descriptor)));
+#endif
+}
+
+}  // namespace
 
 class ProtocolTest : public QObject {
     Q_OBJECT
@@ -150,6 +169,8 @@ void ProtocolTest::channelCarriesFiles() {
     QVERIFY(file.ok());
     const auto soon = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     const std::intptr_t handles[] = {(*file)->descriptor(), (*file)->descriptor()};
+    QVERIFY(application.setPeer(QCoreApplication::applicationPid()).ok());
+    QVERIFY(worker.setPeer(QCoreApplication::applicationPid()).ok());
     QVERIFY(application.send({MessageType::Ping, 0, 0, encode(Ping{1}), 0}, {}, soon).ok());
     QVERIFY(application.send({MessageType::Score, 3, 0, encode(Score{}), 0}, handles, soon).ok());
     auto first = worker.receive(soon);
@@ -189,15 +210,15 @@ void ProtocolTest::sharedMemoryKeepsItsSize() {
     QVERIFY(memory.ok());
     memory->bytes()[4999] = std::byte{7};
     QCOMPARE(memory->copy()[4999], std::byte{7});
-    const int descriptor = static_cast<int>(memory->descriptor());
+    const std::intptr_t descriptor = memory->descriptor();
 #ifdef __linux__
-    QVERIFY(::ftruncate(descriptor, 10) != 0);
-    QVERIFY(::ftruncate(descriptor, 10000) != 0);
+    QVERIFY(::ftruncate(static_cast<int>(descriptor), 10) != 0);
+    QVERIFY(::ftruncate(static_cast<int>(descriptor), 10000) != 0);
 #endif
-    auto same = SharedMemory::adopt(Descriptor(::dup(descriptor)), 5000);
+    auto same = SharedMemory::adopt(duplicate(descriptor), 5000);
     QVERIFY(same.ok());
     QCOMPARE(same->bytes()[4999], std::byte{7});
-    QCOMPARE(SharedMemory::adopt(Descriptor(::dup(descriptor)), 4096).error().code(), Errc::W609);
+    QCOMPARE(SharedMemory::adopt(duplicate(descriptor), 4096).error().code(), Errc::W609);
     QCOMPARE(SharedMemory::create(0).error().code(), Errc::W609);
 }
 
