@@ -62,9 +62,15 @@ constexpr std::array kBench = {
                {},
                "Print the first token of a 128-token prompt and end (used by bench itself)"},
 };
+constexpr std::array kProbe = {
+    OptionSpec{"again", 0, {}, "Ask drivers that were asked before"},
+};
 constexpr std::array kHardware = {
     OptionSpec{"quick", 0, {}, "Only read: measure no memory, and ask no driver"},
-    OptionSpec{"again", 0, {}, "Ask drivers that were asked before"},
+};
+constexpr std::array kDoctor = {
+    OptionSpec{"out", 'o', "FILE", "Write the whole report there, and show what was found"},
+    OptionSpec{"quick", 0, {}, "Measure no memory"},
 };
 
 using Groups = std::vector<std::span<const OptionSpec>>;
@@ -90,10 +96,10 @@ const std::vector<CommandSpec>& table() {
         {"bench", "Measure speed against this machine's limits", "MODEL", 0, 1,
          Groups{kBench, kLoadOptions, kCommonOptions}, benchCommand},
         {"models", "List the models of the library", "", 0, 0, Groups{kCommonOptions}, modelsCommand},
-        {"backends", "List back ends and devices", "", 0, 0, Groups{kCommonOptions}, backendsCommand},
+        {"backends", "List back ends and devices", "", 0, 0, Groups{kProbe, kCommonOptions}, backendsCommand},
         {"estimate", "Tell how much memory a model needs, and whether it fits", "MODEL", 1, 1,
          Groups{kLoadOptions, kCommonOptions}, estimateCommand},
-        {"hardware", "Show what this machine has", "", 0, 0, Groups{kHardware, kCommonOptions},
+        {"hardware", "Show what this machine has", "", 0, 0, Groups{kHardware, kProbe, kCommonOptions},
          hardwareCommand},
         {"recommend", "Suggest settings for a model on this machine, with reasons", "MODEL", 1, 1,
          Groups{kLoadOptions, kCommonOptions}, recommendCommand},
@@ -101,7 +107,8 @@ const std::vector<CommandSpec>& table() {
         {"migrate", "Take over settings of an older version", "", 0, 1000, Groups{kCommonOptions}, nullptr},
         {"import", "Take over settings of another program", "", 0, 1000, Groups{kCommonOptions}, nullptr},
         {"rollback", "Undo a migration", "", 0, 1000, Groups{kCommonOptions}, nullptr},
-        {"doctor", "Look for problems", "", 0, 1000, Groups{kCommonOptions}, nullptr},
+        {"doctor", "Look for problems, and write a support report", "", 0, 0, Groups{kDoctor, kCommonOptions},
+         doctorCommand},
     };
     return commands;
 }

@@ -9,6 +9,9 @@
 #include <cstdlib>
 #include <random>
 
+#include "core/app/diagnostics/load_log.h"
+#include "core/app/hardware/probe_cache.h"
+
 namespace loader::cli {
 namespace {
 
@@ -50,11 +53,6 @@ constexpr std::uint64_t kMostTokens = 1u << 30;
 
 Error usage(const std::string& sentence) {
     return Error(Errc::X001, {sentence});
-}
-
-std::string environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value ? value : "";
 }
 
 Result<host::GpuLayers> gpuLayers(const std::optional<std::string>& text) {
@@ -158,6 +156,51 @@ app::WorkerOptions workerOptions() {
     options.pluginFolder = host::BackendRegistry::defaultFolder();
     options.inheritErrors = debugIsOn();
     return options;
+}
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+std::string homeFolder() {
+    return QDir::homePath().toStdString();
+}
+
+app::ProbeMemory probeMemory(bool again) {
+    const auto folderOr = [](const char* variable, const char* usual) {
+        const std::string named = environment(variable);
+        return named.empty() ? homeFolder() + usual : named;
+    };
+    app::ProbeMemory memory;
+    memory.folder = app::ProbeCache::defaultFolder();
+    memory.applicationVersion = LOADER_VERSION;
+    memory.again = again;
+    memory.drivers.driverFiles = environment("VK_DRIVER_FILES");
+    memory.drivers.icdFilenames = environment("VK_ICD_FILENAMES");
+    memory.drivers.addDriverFiles = environment("VK_ADD_DRIVER_FILES");
+    memory.drivers.configHome = folderOr("XDG_CONFIG_HOME", "/.config");
+    memory.drivers.dataHome = folderOr("XDG_DATA_HOME", "/.local/share");
+#ifdef _WIN32
+    memory.drivers.systemFolder = environment("SystemRoot") + "\\System32";
+#endif
+    return memory;
+}
+
+app::HardwareQuery hardwareQuery(bool measureMemory) {
+    app::HardwareQuery query;
+    query.session.sessionType = environment("XDG_SESSION_TYPE");
+    query.session.waylandDisplay = environment("WAYLAND_DISPLAY");
+    query.session.display = environment("DISPLAY");
+    query.session.sshConnection = environment("SSH_CONNECTION");
+    query.paths = host::ModelLibrary::defaultFolders();
+    query.paths.push_back(app::ProbeCache::defaultFolder());
+    query.measureMemory = measureMemory;
+    return query;
+}
+
+std::string logFolder() {
+    return app::logFolder(environment("XDG_STATE_HOME"), homeFolder());
 }
 
 bool debugIsOn() {

@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "core/app/backend_manager/prober.h"
+#include "core/app/hardware/hardware_facts.h"
 #include "core/app/worker_client/worker_client.h"
 #include "core/cli/options.h"
 #include "core/cli/output.h"
@@ -45,6 +47,15 @@ struct Loaded {
 };
 /// How the workers beside this program are started.
 app::WorkerOptions workerOptions();
+/// A variable of the environment; empty where unset.
+std::string environment(const char* name);
+std::string homeFolder();
+/// Where what back ends said is remembered. @param again asks them again
+app::ProbeMemory probeMemory(bool again);
+/// What of this machine is asked for; without probes.
+app::HardwareQuery hardwareQuery(bool measureMemory);
+/// Where logs are.
+std::string logFolder();
 /// GGUF_DEBUG=1.
 bool debugIsOn();
 /// What of a load the user should hear, on standard error.
@@ -71,5 +82,6 @@ Result<int> benchCommand(Context& context);
 Result<int> modelsCommand(Context& context);
 Result<int> backendsCommand(Context& context);
 Result<int> hardwareCommand(Context& context);
+Result<int> doctorCommand(Context& context);
 
 }  // namespace loader::cli

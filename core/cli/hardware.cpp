@@ -7,57 +7,26 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <set>
 
-#include "core/app/backend_manager/hardware_probe.h"
+#include "core/app/backend_manager/probe_convert.h"
 #include "core/app/hardware/hardware_json.h"
-#include "core/app/hardware/probe_cache.h"
 #include "core/cli/context.h"
 
 namespace loader::cli {
 namespace {
 
-std::string environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value ? value : "";
-}
-
-/// @source Vulkan-Loader, docs/LoaderDriverInterface.md; XDG base directory specification
-app::ProbePlan probePlan(const Context& context) {
-    const auto folder = [](const char* variable, const char* below) {
-        const std::string named = environment(variable);
-        return named.empty() ? environment("HOME") + below : named;
-    };
-    app::ProbePlan plan;
-    plan.worker = workerOptions();
-    plan.cacheFolder = app::ProbeCache::defaultFolder();
-    plan.drivers.driverFiles = environment("VK_DRIVER_FILES");
-    plan.drivers.icdFilenames = environment("VK_ICD_FILENAMES");
-    plan.drivers.addDriverFiles = environment("VK_ADD_DRIVER_FILES");
-    plan.drivers.configHome = folder("XDG_CONFIG_HOME", "/.config");
-    plan.drivers.dataHome = folder("XDG_DATA_HOME", "/.local/share");
-    plan.drivers.systemFolder = environment("SystemRoot") + "\\System32";
-    plan.applicationVersion = LOADER_VERSION;
-    plan.again = context.arguments.has("again");
-    return plan;
-}
-
-app::HardwareQuery queryOf(const Context& context) {
-    app::HardwareQuery query;
-    query.session.sessionType = environment("XDG_SESSION_TYPE");
-    query.session.waylandDisplay = environment("WAYLAND_DISPLAY");
-    query.session.display = environment("DISPLAY");
-    query.session.sshConnection = environment("SSH_CONNECTION");
-    query.paths = host::ModelLibrary::defaultFolders();
-    query.paths.push_back(app::ProbeCache::defaultFolder());
-    query.measureMemory = !context.arguments.has("quick");
-    if (!context.arguments.has("quick")) {
-        query.probes = [plan = probePlan(context)](CancelToken cancel) {
-            return app::probeHardware(plan, cancel);
-        };
+/// Back ends that may be chosen without being named, as they are now or as they were with the same drivers.
+std::vector<app::ProbedBackend> askBackends(bool again, CancelToken cancel) {
+    std::vector<app::ProbedBackend> probes;
+    auto backends = app::probeAll(workerOptions(), probeMemory(again), cancel);
+    if (!backends.ok())
+        return {{"worker", "The process that asks back ends", {}, app::probeFault(backends.error()), false}};
+    for (const app::BackendCandidate& backend : *backends) {
+        // What is linked in is the processor, which is told above.
+        if (backend.entry.automatic && !backend.entry.path.empty())
+            probes.push_back(app::probedBackend(backend));
     }
-    return query;
+    return probes;
 }
 
 /// One line: what it is about, then what is said.
@@ -190,6 +159,10 @@ void sayDevice(Output& output, const app::ProbedDevice& device) {
     say(output, "  Device", text);
     say(output, "    Id", device.id);
     if (!facts.refusal.empty()) say(output, "    Unusable", std::string(facts.refusal));
+    if (device.refusal)
+        say(output, "    Refused",
+            device.refusal->code + ": " + device.refusal->message + " " + device.refusal->action);
+    if (device.selfTested) say(output, "    Tested", "it computes what the processor computes");
     std::vector<std::string> can;
     const auto note = [&can](bool has, const char* what) {
         if (has) can.emplace_back(what);
@@ -226,7 +199,11 @@ void sayProbes(Output& output, const app::HardwareFacts& facts) {
 }  // namespace
 
 Result<int> hardwareCommand(Context& context) {
-    LOADER_TRY(const app::HardwareFacts facts, app::readHardware(queryOf(context), context.cancel));
+    const bool quick = context.arguments.has("quick");
+    app::HardwareQuery query = hardwareQuery(!quick);
+    const bool again = context.arguments.has("again");
+    if (!quick) query.probes = [again](CancelToken cancel) { return askBackends(again, cancel); };
+    LOADER_TRY(const app::HardwareFacts facts, app::readHardware(query, context.cancel));
     if (context.output.json()) {
         context.output.writeJson(app::hardwareJson(facts));
         return 0;

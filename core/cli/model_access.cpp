@@ -3,7 +3,7 @@
 
 #include "core/cli/model_access.h"
 
-#include "core/app/backend_manager/model_host.h"
+#include "core/app/diagnostics/load_recorder.h"
 #include "core/engine/gguf/keys.h"
 #include "core/host/recommended_sampling.h"
 
@@ -44,7 +44,8 @@ private:
 
 class InWorker final : public ModelAccess {
 public:
-    explicit InWorker(std::unique_ptr<app::ModelHost> model) : m_model(std::move(model)) {}
+    InWorker(std::unique_ptr<app::LoadRecorder> recorder, std::unique_ptr<app::ModelHost> model)
+        : m_recorder(std::move(recorder)), m_model(std::move(model)) {}
 
     std::string name() const override { return m_model->model().name; }
     bool hasTemplate() const override { return m_model->model().hasTemplate; }
@@ -64,6 +65,7 @@ public:
     }
 
 private:
+    std::unique_ptr<app::LoadRecorder> m_recorder;
     std::unique_ptr<app::ModelHost> m_model;
 };
 
@@ -75,14 +77,15 @@ Result<std::unique_ptr<ModelAccess>> openModel(Context& context, const host::Loa
         return std::unique_ptr<ModelAccess>(std::make_unique<InProcess>(std::move(loaded)));
     }
     ProgressLine progress("Loading");
+    auto recorder = std::make_unique<app::LoadRecorder>(app::LoadLog(logFolder()), "gguf " LOADER_VERSION);
     LOADER_TRY(auto model,
                app::ModelHost::load(
-                   request, {workerOptions(), std::nullopt},
+                   request, {workerOptions(), std::nullopt, probeMemory(false), recorder->observer()},
                    [&progress](std::uint64_t done, std::uint64_t total) { progress.report(done, total); },
                    context.cancel));
     progress.clear();
     noteReport(context, model->report());
-    return std::unique_ptr<ModelAccess>(std::make_unique<InWorker>(std::move(model)));
+    return std::unique_ptr<ModelAccess>(std::make_unique<InWorker>(std::move(recorder), std::move(model)));
 }
 
 }  // namespace loader::cli

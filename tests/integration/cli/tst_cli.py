@@ -20,14 +20,18 @@ import unittest
 
 GGUF = ""
 MAKER = ""
-COMMANDS = ("run chat inspect tokenize detokenize template logits perplexity bench models backends estimate hardware "
-            "recommend").split()
-LATER = "config migrate import rollback doctor".split()
+COMMANDS = ("run chat inspect tokenize detokenize template logits perplexity bench models backends estimate "
+            "recommend hardware doctor").split()
+LATER = "config migrate import rollback".split()
 GREEDY = ["--temperature", "0", "-n", "12", "-t", "1"]
 
 
+# What this program remembers and logs stays out of the user's folders.
+HOME_OF_TESTS = dict(os.environ)
+
+
 def gguf(*words, stdin=b"", timeout=240, **options):
-    environment = dict(os.environ, **options.pop("environment", {}))
+    environment = dict(HOME_OF_TESTS, **options.pop("environment", {}))
     return subprocess.run([GGUF, *map(str, words)], input=stdin, capture_output=True, timeout=timeout,
                           env=environment, **options)
 
@@ -36,6 +40,8 @@ class CliTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="loader_cli_")
+        HOME_OF_TESTS.update(XDG_STATE_HOME=os.path.join(cls.folder, "state of all"),
+                             XDG_CACHE_HOME=os.path.join(cls.folder, "cache of all"))
         cls.llama = cls.make("tiny.gguf")
         cls.bpe = cls.make("bpe.gguf", "architecture=qwen2")
 
@@ -238,7 +244,8 @@ class Files(CliTest):
         copy = self.path("cut.gguf")
         self.make("cut.gguf", "layers=8", "feed_forward=1024", "context=4096")
         child = subprocess.Popen([GGUF, "run", copy, "-p", "the", "-t", "1", "--ignore-eos", "--temperature", "1",
-                                  "-n", "4000", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                  "-n", "4000", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 env=HOME_OF_TESTS)
         child.stdout.readline()
         os.truncate(copy, 4096)
         output, notes = child.communicate(timeout=60)
@@ -261,12 +268,110 @@ class Inspection(CliTest):
         self.assertEqual(value.stdout, b"2\n")
         self.fails(gguf("inspect", self.llama, "--metadata", "no.such.key"), 3, "M110")
 
+
+class Machine(CliTest):
+    def backends(self, *words, **options):
+        listed = json.loads(self.ok(gguf("backends", "--json", *words, **options)).stdout)["backends"]
+        return {entry["id"]: entry for entry in listed}
+
     def test_backends(self):
-        listed = json.loads(self.ok(gguf("backends", "--json")).stdout)["backends"]
-        states = {entry["id"]: entry["state"] for entry in listed}
-        states.pop("vulkan", None)  # a build may leave it out
-        self.assertEqual(states, {"cpu": "loaded", "fake": "loaded", "reference": "loaded"})
-        self.assertFalse([e for e in listed if e["id"] == "reference"][0]["automatic"])
+        listed = self.backends()
+        for name in ("cpu", "fake", "reference"):
+            self.assertEqual(listed[name]["state"], "probed")
+            self.assertEqual(len(listed[name]["devices"]), 1)
+            self.assertNotIn("error", listed[name])
+        self.assertEqual(list(listed["cpu"]), ["id", "name", "path", "priority", "automatic", "state", "remembered", "devices"])
+        self.assertFalse(listed["reference"]["automatic"])
+        # A system without Vulkan has the back end and the reason why it finds nothing.
+        if "vulkan" in listed and listed["vulkan"]["state"] != "probed":
+            self.assertEqual(listed["vulkan"]["state"], "compatible")
+            self.assertIn(listed["vulkan"]["error"]["code"], ("B720", "B721", "B722"))
+        self.assertIn("(probed", self.ok(gguf("backends")).stdout.decode())
+
+    def test_what_is_remembered(self):
+        there = {"environment": {"XDG_CACHE_HOME": self.path("probes")}}
+        self.assertFalse(self.backends(**there)["fake"]["remembered"])
+        listed = self.backends(**there)
+        self.assertTrue(listed["fake"]["remembered"])
+        self.assertFalse(listed["cpu"]["remembered"])
+        self.assertEqual(listed["fake"]["state"], "probed")
+        self.assertFalse(self.backends("--again", **there)["fake"]["remembered"])
+        # Where drivers are looked for is part of what they are.
+        there["environment"]["VK_DRIVER_FILES"] = self.path("no driver.json")
+        self.assertFalse(self.backends(**there)["fake"]["remembered"])
+        # Nothing can be remembered there, which is no reason to fail.
+        self.assertFalse(self.backends(environment={"XDG_CACHE_HOME": "/dev/null"})["fake"]["remembered"])
+
+    def loads(self, state):
+        path = os.path.join(state, "gguf-loader", "logs", "loads.jsonl")
+        with open(path, encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+    def test_loads_are_logged(self):
+        state = self.path("logged")
+        there = {"environment": {"XDG_STATE_HOME": state}}
+        prompt = "a very private question"
+        self.ok(gguf("run", self.llama, "-p", prompt, *GREEDY, **there))
+        gguf("run", self.llama, "-p", prompt, "--backend", "none", **there)
+        first, second = self.loads(state)
+        self.assertEqual((first["result"], first["model"]), ("loaded", "tiny.gguf"))
+        self.assertEqual(first["report"]["chosen"]["backend"], "cpu")
+        self.assertEqual((second["result"], second["error"]["code"]), ("failed", "B701"))
+        self.assertNotIn("private", json.dumps([first, second]))
+        self.assertNotIn(self.folder, json.dumps([first, second]))
+        # Where nothing can be written a model runs all the same.
+        self.ok(gguf("run", self.llama, "-p", prompt, *GREEDY, environment={"XDG_STATE_HOME": "/dev/null"}))
+        # Only what runs in a worker is a load of the application.
+        self.ok(gguf("run", self.llama, "-p", prompt, *GREEDY, "--in-process", **there))
+        self.assertEqual(len(self.loads(state)), 2)
+
+    def test_doctor(self):
+        home = self.path("home/of-jana")
+        logs = os.path.join(home, "state", "gguf-loader", "logs")
+        os.makedirs(logs)
+        with open(os.path.join(logs, "desktop.log"), "w", encoding="utf-8") as file:
+            file.write(f"opened {home}/a.gguf\nHF_TOKEN=hf_abcdefghijklmnop\n")
+        there = {"environment": {"HOME": home, "USER": "jana-of-tests", "XDG_STATE_HOME": os.path.join(home, "state"),
+                                 "GGUF_LOADER_MODELS": os.path.join(home, "models of jana-of-tests")}}
+        gguf("run", os.path.join(home, "absent.gguf"), "-p", "a", **there)
+        gguf("run", self.llama, "-p", "a", "--backend", "none", **there)
+        done = self.ok(gguf("doctor", "--quick", "--json", **there))
+        report = json.loads(done.stdout)
+        self.assertEqual(list(report), ["program", "time", "findings", "hardware", "backends", "sandbox", "environment",
+                                        "settings", "loads", "log"])
+        self.assertEqual({entry["id"]: entry["state"] for entry in report["backends"]}["cpu"], "probed")
+        self.assertEqual([sandbox["profile"] for sandbox in report["sandbox"]], ["cpu", "gpu"])
+        for sandbox in report["sandbox"]:
+            self.assertIn("seccomp", sandbox)
+        self.assertIn("no settings yet", report["settings"]["note"])
+        self.assertEqual(report["loads"][-1]["error"]["code"], "B701")
+        self.assertEqual(report["log"]["lines"], ["opened ~/a.gguf", "HF_TOKEN=<secret>"])
+        self.assertEqual(report["environment"], ["GGUF_LOADER_MODELS=~/models of <user>"])
+        found = {finding["id"]: finding for finding in report["findings"]}
+        self.assertIn("loads-failed", found)
+        self.assertIn("environment", found)
+        for finding in found.values():
+            self.assertTrue(finding["sentence"] and finding["remedy"])
+            self.assertIn(finding["weight"], ("problem", "warning", "note"))
+        for secret in (home, "jana-of-tests", "hf_abc"):
+            self.assertNotIn(secret, done.stdout.decode())
+        host = os.uname().nodename
+        if len(host) > 3:
+            self.assertNotIn(f'"{host}"', done.stdout.decode())
+
+    def test_doctor_writes_one_file(self):
+        out = self.path("report.txt")
+        done = self.ok(gguf("doctor", "--quick", "--out", out))
+        self.assertIn(out, done.stdout.decode())
+        with open(out, encoding="utf-8") as file:
+            text = file.read()
+        for part in ("findings:", "hardware:", "backends:", "sandbox:", "settings:", "loads:", "log:"):
+            self.assertIn("\n" + part, text)
+        said = json.loads(self.ok(gguf("doctor", "--quick", "-o", out, "--json")).stdout)
+        with open(out, encoding="utf-8") as file:
+            self.assertEqual(said["findings"], json.load(file)["findings"])
+        self.fails(gguf("doctor", "--quick", "--out", self.path("no/such/folder/x")), 4, "F806")
+        self.fails(gguf("doctor", "word"), 2, "X001")
 
     def test_hardware(self):
         facts = json.loads(self.ok(gguf("hardware", "--json")).stdout)
@@ -571,7 +676,8 @@ class Signals(CliTest):
     def start(self, *words):
         model = self.make("long.gguf", "layers=8", "context=8192", "type=F32")
         return subprocess.Popen([GGUF, "run", model, "-p", "the", "-t", "1", "--ignore-eos", "-n", "8000", "--json",
-                                 "--temperature", "1", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                 "--temperature", "1", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env=HOME_OF_TESTS)
 
     def test_interrupt_ends_cleanly(self):
         child = self.start()
@@ -599,7 +705,8 @@ class Signals(CliTest):
         if not os.path.exists("/dev/full"):
             self.skipTest("there is no /dev/full")
         with open("/dev/full", "wb") as full:
-            done = subprocess.run([GGUF, "backends"], stdout=full, stderr=subprocess.PIPE, timeout=60)
+            done = subprocess.run([GGUF, "backends"], stdout=full, stderr=subprocess.PIPE, timeout=60,
+                                  env=HOME_OF_TESTS)
         self.assertEqual(done.returncode, 4)
         self.assertIn(b"F806", done.stderr)
 
