@@ -3,6 +3,7 @@
 
 #include "core/app/diagnostics/redaction.h"
 
+#include <QString>
 #include <QSysInfo>
 #include <algorithm>
 #include <array>
@@ -322,7 +323,7 @@ std::string Redactor::redacted(std::string_view text) const {
     return result;
 }
 
-Json Redactor::redacted(const Json& document) const {
+Json Redactor::redactedJson(const Json& document) const {
     return walk(document, 0);
 }
 

@@ -32,7 +32,7 @@ public:
 
     std::string redacted(std::string_view text) const;
     /// All texts of a document; keys stay. A member whose key names a secret loses its value.
-    nlohmann::ordered_json redacted(const nlohmann::ordered_json& document) const;
+    nlohmann::ordered_json redactedJson(const nlohmann::ordered_json& document) const;
 
 private:
     struct Name {

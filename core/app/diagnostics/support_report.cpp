@@ -152,7 +152,7 @@ Json supportJson(const SupportFacts& facts, const Redactor& redactor) {
         report["backends"].push_back(backendJson(backend));
     for (const SandboxOutcome& sandbox : facts.sandboxes)
         report["sandbox"].push_back(sandboxJson(sandbox));
-    return redactor.redacted(report);
+    return redactor.redactedJson(report);
 }
 
 std::string supportText(const Json& report) {

@@ -106,7 +106,7 @@ void TestRedaction::documents() {
                            {"token", 7},
                            {"list", {"<host>", 1, nullptr, true}},
                            {"deep", {{"password", ""}, {"host", "<host>"}}}};
-    QCOMPARE(QString::fromStdString(redactor().redacted(document).dump()),
+    QCOMPARE(QString::fromStdString(redactor().redactedJson(document).dump()),
              QString::fromStdString(expected.dump()));
 }
 
@@ -136,7 +136,7 @@ void TestRedaction::depthIsLimited() {
     Json deep = "/home/jana";
     for (int i = 0; i < 100; ++i)
         deep = Json{{"a", deep}};
-    const std::string text = redactor().redacted(deep).dump();
+    const std::string text = redactor().redactedJson(deep).dump();
     QVERIFY(text.find("jana") == std::string::npos);
 }
 
