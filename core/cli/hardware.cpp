@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 
 #include "core/app/backend_manager/probe_convert.h"
 #include "core/app/hardware/hardware_json.h"
