@@ -4,7 +4,6 @@
 // What is asked for when a model answers, and what came of it: the same in this process and across a border.
 #pragma once
 
-#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string>
@@ -67,20 +66,25 @@ struct Answer {
 bool isStopReason(std::string_view reason);
 
 /// The wire form of engine types that know nothing of it.
+struct BiasEntry {
+    TokenId id = 0;
+    float bias = 0.0F;
+    template <class Self, class Visitor>
+    static void fields(Self& self, Visitor& visit) {
+        visit(self.id);
+        visit(self.bias);
+    }
+};
 template <class Self, class Visitor>
 void visitBias(Self& self, Visitor& visit) {
-    std::vector<TokenId> ids;
-    std::vector<float> values;
-    for (const sampling::TokenBias& entry : self.logitBias) {
-        ids.push_back(entry.id);
-        values.push_back(entry.bias);
-    }
-    visit(ids);
-    visit(values);
+    std::vector<BiasEntry> entries;
+    for (const sampling::TokenBias& entry : self.logitBias)
+        entries.push_back({entry.id, entry.bias});
+    visit(entries);
     if constexpr (!std::is_const_v<Self>) {
         self.logitBias.clear();
-        for (std::size_t i = 0; i < std::min(ids.size(), values.size()); ++i)
-            self.logitBias.push_back({ids[i], values[i]});
+        for (const BiasEntry& entry : entries)
+            self.logitBias.push_back({entry.id, entry.bias});
     }
 }
 template <class Self, class Visitor>

@@ -340,7 +340,9 @@ Json Redactor::walk(const Json& document, int depth) const {
     Json object = Json::object();
     for (const auto& [key, value] : document.items()) {
         const bool secret = namesSecret(key) && (value.is_string() || value.is_structured());
-        object[key] = secret && !value.empty() ? Json(kSecret) : walk(value, depth + 1);
+        // empty() of a text is never true in this library.
+        const bool nothing = value.is_string() ? value.get_ref<const std::string&>().empty() : value.empty();
+        object[key] = secret && !nothing ? Json(kSecret) : walk(value, depth + 1);
     }
     return object;
 }
