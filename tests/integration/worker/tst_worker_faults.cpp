@@ -65,6 +65,8 @@ private Q_SLOTS:
     void namedPlugin();
     void devices_data();
     void devices();
+    void devicesInUse_data();
+    void devicesInUse();
     void lostAtEveryCall();
     void lostTooOften();
     void signals_data();
@@ -97,7 +99,6 @@ void WorkerFaults::initTestCase() {
     QVERIFY(!m_expected.text.empty());
 }
 
-/// The answer is what it would have been.
 void WorkerFaults::checkAnswer(ModelHost& host) {
     auto answer = host.generate(m_fixture.prompt, m_fixture.answerOptions(), {}, {});
     QVERIFY2(answer.ok(), answer.ok() ? "" : answer.error().toString().c_str());
@@ -231,6 +232,35 @@ void WorkerFaults::devices() {
     checkAnswer(**host);
 }
 
+void WorkerFaults::devicesInUse_data() {
+    QTest::addColumn<QString>("fault");
+    for (const char* row : {"fail=12:R901", "fail=12:B703", "fail=12:B705", "crash=12", "stuck=12"})
+        QTest::newRow(row) << QString(row);
+}
+
+/// (scripted devices) In the middle of an answer; what was written before stays.
+void WorkerFaults::devicesInUse() {
+    QFETCH(QString, fault);
+    app::HostOptions options = m_fixture.options;
+    options.backends = std::vector<app::BackendCandidate>{scripted("answer=5,6,7;" + fault.toStdString())};
+    protocol::LoadRequest request = m_fixture.request;
+    request.backend = "auto";
+    auto host = ModelHost::load(request, options, {}, {});
+    QVERIFY2(host.ok(), host.ok() ? "" : host.error().toString().c_str());
+    QCOMPARE((*host)->report().backend, std::string("fake"));
+    protocol::AnswerOptions answerOptions = m_fixture.answerOptions();
+    answerOptions.sampling.temperature = 0.0F;
+    const auto start = Clock::now();
+    auto answer = (*host)->generate(m_fixture.prompt, answerOptions, {}, {});
+    QVERIFY(answer.ok());
+    QVERIFY2(!answer->error, answer->error ? answer->error->toString().c_str() : "");
+    QVERIFY(Clock::now() - start < 20s);
+    QCOMPARE(answer->ids.size(), static_cast<std::size_t>(m_fixture.tokens));
+    for (int i = 0; i < 10; ++i)
+        QCOMPARE(answer->ids[static_cast<std::size_t>(i)], 5 + i % 3);
+    QVERIFY(reportIsHonest((*host)->report()));
+}
+
 void WorkerFaults::lostAtEveryCall() {
     // The scripted device answers 5, 6, 7, 5, 6, 7 …; where it is lost it is tried once more, then the
     // processor goes on behind what was written.
@@ -335,7 +365,6 @@ void WorkerFaults::killedWhileItLoads() {
     const auto killOnce = [&killed](std::uint64_t, std::uint64_t) {
         if (killed) return;
         killed = true;
-        // The only child of this process.
         QProcess::execute("pkill", {"-KILL", "-P", QString::number(::getpid()), "gguf-worker"});
     };
     auto host = ModelHost::load(request, options, killOnce, {});
