@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "core/protocol/read_message.h"
+
 namespace loader::protocol {
 namespace {
 
@@ -16,10 +18,6 @@ constexpr std::uint64_t kMostPings = 64;
 /// Of loading; ten in a second for a day.
 constexpr std::uint64_t kMostReports = 1'000'000;
 
-Error broken(const std::string& reason) {
-    return Error(Errc::W607, {reason});
-}
-
 Error unexpected(MessageType type) {
     return broken("the message " + std::string(nameOf(type)) + " was not its turn");
 }
@@ -30,13 +28,6 @@ bool isId(TokenId id, std::uint32_t vocabulary) {
 
 bool isMeasure(double value) {
     return std::isfinite(value) && value >= 0.0;
-}
-
-template <class T>
-Result<T> read(const Frame& frame) {
-    auto message = decode<T>(frame.payload);
-    if (!message) return broken("the message " + std::string(nameOf(frame.type)) + " cannot be read");
-    return std::move(*message);
 }
 
 Status checkFailed(const Failed& message) {
@@ -131,20 +122,20 @@ Result<Incoming> WorkerView::acceptWhole(const Frame& frame) {
     Incoming incoming;
     switch (frame.type) {
         case MessageType::Pong: {
-            LOADER_TRY(const Pong message, read<Pong>(frame));
+            LOADER_TRY(const Pong message, readMessage<Pong>(frame));
             if (m_pings == 0 || m_pings > kMostPings) return unexpected(frame.type);
             --m_pings;
             incoming.message = message;
             return incoming;
         }
         case MessageType::Ready: {
-            LOADER_TRY(Ready message, read<Ready>(frame));
+            LOADER_TRY(Ready message, readMessage<Ready>(frame));
             LOADER_CHECK(check(message));
             incoming.message = std::move(message);
             return incoming;
         }
         case MessageType::Progress: {
-            LOADER_TRY(const Progress message, read<Progress>(frame));
+            LOADER_TRY(const Progress message, readMessage<Progress>(frame));
             if (m_stage != Stage::Loading) return unexpected(frame.type);
             if (message.done > message.total) return broken("more was loaded than there is");
             if (++m_progressReports > kMostReports) return broken("it reports progress without end");
@@ -152,13 +143,13 @@ Result<Incoming> WorkerView::acceptWhole(const Frame& frame) {
             return incoming;
         }
         case MessageType::Loaded: {
-            LOADER_TRY(Loaded message, read<Loaded>(frame));
+            LOADER_TRY(Loaded message, readMessage<Loaded>(frame));
             LOADER_CHECK(check(message));
             incoming.message = std::move(message);
             return incoming;
         }
         case MessageType::Failed: {
-            LOADER_TRY(Failed message, read<Failed>(frame));
+            LOADER_TRY(Failed message, readMessage<Failed>(frame));
             LOADER_CHECK(checkFailed(message));
             m_stage = Stage::Over;
             incoming.message = std::move(message);
@@ -219,7 +210,7 @@ Status WorkerView::check(const Open& open, const Scored& message) {
 
 template <class T>
 Result<Incoming> WorkerView::checked(const Frame& frame, Open& open, Incoming incoming) {
-    LOADER_TRY(T message, read<T>(frame));
+    LOADER_TRY(T message, readMessage<T>(frame));
     if constexpr (requires { check(open, message); }) LOADER_CHECK(check(open, message));
     incoming.message = std::move(message);
     return incoming;
@@ -229,7 +220,7 @@ Result<Incoming> WorkerView::acceptRequest(const Frame& frame, Open& open) {
     Incoming incoming;
     incoming.request = frame.request;
     if (frame.type == MessageType::Failed) {
-        LOADER_TRY(Failed message, read<Failed>(frame));
+        LOADER_TRY(Failed message, readMessage<Failed>(frame));
         LOADER_CHECK(checkFailed(message));
         incoming.message = std::move(message);
         incoming.ends = true;
@@ -241,7 +232,7 @@ Result<Incoming> WorkerView::acceptRequest(const Frame& frame, Open& open) {
     incoming.ends = !onTheWay;
     switch (frame.type) {
         case MessageType::Prepared: {
-            LOADER_TRY(Prepared message, read<Prepared>(frame));
+            LOADER_TRY(Prepared message, readMessage<Prepared>(frame));
             LOADER_CHECK(check(open, message));
             incoming.ends = message.last;
             incoming.message = std::move(message);

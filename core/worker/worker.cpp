@@ -10,6 +10,7 @@
 #include <new>
 
 #include "core/engine/gguf/model_file.h"
+#include "core/protocol/read_message.h"
 #include "core/protocol/shared_memory.h"
 #include "core/worker/doors.h"
 
@@ -23,17 +24,6 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kGreetingTime = std::chrono::seconds(20);
 /// An application that reads nothing for so long is stopped by somebody; it may go on at any time.
 constexpr auto kSendTime = std::chrono::hours(24 * 365);
-
-Error broken(const std::string& reason) {
-    return Error(Errc::W607, {reason});
-}
-
-template <class T>
-Result<T> read(const Frame& frame) {
-    auto message = decode<T>(frame.payload);
-    if (!message) return broken("the message " + std::string(nameOf(frame.type)) + " cannot be read");
-    return std::move(*message);
-}
 
 /// The bytes of a blob, out of the message or of the memory that came with it.
 Result<std::vector<std::byte>> takeBlob(const Blob& blob, std::vector<Descriptor>& descriptors) {
@@ -105,7 +95,7 @@ int Worker::serve() {
 Status Worker::greet() {
     LOADER_TRY(auto received, m_channel.receive(Clock::now() + kGreetingTime));
     if (!received || received->frame.type != MessageType::Hello) return broken("there was no greeting");
-    LOADER_TRY(const Hello hello, read<Hello>(received->frame));
+    LOADER_TRY(const Hello hello, readMessage<Hello>(received->frame));
     if (hello.version != kProtocolVersion) return Error(Errc::W608);
     // Plugins come in before the doors close: afterwards no file is opened and no code becomes executable.
     m_registry = std::make_unique<host::BackendRegistry>(hello.pluginFolder);
@@ -176,7 +166,7 @@ void Worker::start(JobThread& thread, std::uint32_t request, const RequestPointe
 }
 
 Status Worker::takeHeader(Received& received) {
-    LOADER_TRY(ReadHeader message, read<ReadHeader>(received.frame));
+    LOADER_TRY(ReadHeader message, readMessage<ReadHeader>(received.frame));
     LOADER_TRY(FileList files, takeFiles(message.parts, received.descriptors));
     const std::uint32_t request = received.frame.request;
     LOADER_TRY(const RequestPointer state, open(request));
@@ -188,7 +178,7 @@ Status Worker::takeHeader(Received& received) {
 }
 
 Status Worker::takeLoad(Received& received) {
-    LOADER_TRY(LoadModel message, read<LoadModel>(received.frame));
+    LOADER_TRY(LoadModel message, readMessage<LoadModel>(received.frame));
     LOADER_TRY(FileList files, takeFiles(message.parts, received.descriptors));
     LOADER_TRY(const RequestPointer state, open(0));
     const auto shared = std::make_shared<FileList>(std::move(files));
@@ -199,7 +189,7 @@ Status Worker::takeLoad(Received& received) {
 }
 
 Status Worker::takePrepare(Received& received) {
-    LOADER_TRY(Prepare message, read<Prepare>(received.frame));
+    LOADER_TRY(Prepare message, readMessage<Prepare>(received.frame));
     LOADER_TRY(std::vector<std::byte> text, takeBlob(message.text, received.descriptors));
     const std::uint32_t request = received.frame.request;
     LOADER_TRY(const RequestPointer state, open(request));
@@ -211,7 +201,7 @@ Status Worker::takePrepare(Received& received) {
 }
 
 Status Worker::takeGenerate(Received& received) {
-    LOADER_TRY(Generate message, read<Generate>(received.frame));
+    LOADER_TRY(Generate message, readMessage<Generate>(received.frame));
     LOADER_TRY(std::vector<TokenId> ids, takeIds(message.ids, received.descriptors));
     if (message.promptTokens > ids.size()) return broken("a prompt longer than its tokens");
     message.ids = {};
@@ -228,7 +218,7 @@ Status Worker::takeGenerate(Received& received) {
 }
 
 Status Worker::takeScore(Received& received) {
-    LOADER_TRY(const Score message, read<Score>(received.frame));
+    LOADER_TRY(const Score message, readMessage<Score>(received.frame));
     LOADER_TRY(std::vector<TokenId> ids, takeIds(message.ids, received.descriptors));
     std::uint64_t bytes = sizeof(float);
     {
@@ -251,10 +241,10 @@ Status Worker::takeProbe(Received& received) {
     ProbeBackend message;
     const bool lists = received.frame.type == MessageType::ListBackends;
     if (lists) {
-        LOADER_TRY(const ListBackends empty, read<ListBackends>(received.frame));
+        LOADER_TRY(const ListBackends empty, readMessage<ListBackends>(received.frame));
         static_cast<void>(empty);
     } else {
-        LOADER_TRY(message, read<ProbeBackend>(received.frame));
+        LOADER_TRY(message, readMessage<ProbeBackend>(received.frame));
     }
     LOADER_TRY(const RequestPointer state, open(request));
     start(m_computing, request, state, [this, lists, request, message, state]() -> Status {
@@ -267,7 +257,7 @@ Status Worker::takeProbe(Received& received) {
 
 Status Worker::takeSignal(const Frame& frame) {
     if (frame.type == MessageType::Ping) {
-        LOADER_TRY(const Ping ping, read<Ping>(frame));
+        LOADER_TRY(const Ping ping, readMessage<Ping>(frame));
         Pong pong{ping.number, false, 0};
         {
             const std::lock_guard guard(m_lock);
@@ -284,7 +274,7 @@ Status Worker::takeSignal(const Frame& frame) {
     if (frame.type == MessageType::Cancel) {
         found->second->cancel.request();
     } else {
-        LOADER_TRY(const Credit credit, read<Credit>(frame));
+        LOADER_TRY(const Credit credit, readMessage<Credit>(frame));
         found->second->credit += credit.bytes;
     }
     m_changed.notify_all();

@@ -12,11 +12,11 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <string_view>
 #include <thread>
 
 #include "core/app/worker_client/worker_process.h"
+#include "core/engine/base/system_text.h"
 
 extern char** environ;
 
@@ -66,12 +66,8 @@ struct SpawnPlan {
 
 /// A line of /proc/ID/status. @unit bytes
 std::uint64_t statusBytes(std::int64_t id, std::string_view key) {
-    std::ifstream file("/proc/" + std::to_string(id) + "/status");
-    std::string line;
-    while (std::getline(file, line)) {
-        if (line.starts_with(key)) return std::strtoull(line.c_str() + key.size(), nullptr, 10) * 1024;
-    }
-    return 0;
+    const auto kibibytes = SystemText().field("/proc/" + std::to_string(id) + "/status", key);
+    return kibibytes.value_or(0) * 1024;
 }
 
 }  // namespace
