@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+//
+// The shaders as SPIR-V. Their specialization constants, in order, are said in each source.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "backends/vulkan/device/feature_tier.h"
+#include "backends/vulkan/shaders/push_constants.h"
+
+namespace loader::vulkan {
+
+enum class ShaderId : std::uint8_t {
+#define LOADER_SHADER(id, source, definitions, tier, push) id,
+#include "backends/vulkan/shaders/shaders.inc"
+};
+
+struct Shader {
+    ShaderId id;
+    std::string_view name;
+    /// Lowest tier of a device that can make a pipeline of it.
+    FeatureTier tier;
+    std::span<const std::uint32_t> code;
+};
+
+/// All of them, indexed by id.
+std::span<const Shader> allShaders();
+
+}  // namespace loader::vulkan
