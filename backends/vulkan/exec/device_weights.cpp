@@ -4,12 +4,10 @@
 #include "backends/vulkan/exec/device_weights.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "backends/vulkan/device/weight_upload.h"
-#include "backends/vulkan/shaders/grid_layout.h"
+#include "backends/vulkan/shaders/grid_words.h"
 #include "core/engine/quant/dequantize.h"
-#include "core/engine/quant/iq_grids.h"
 
 namespace loader::vulkan {
 namespace {
@@ -44,27 +42,6 @@ std::vector<float> vectorTable(const WeightLayout& layout, const graph::Program&
     return table;
 }
 
-template <std::size_t count>
-void putWide(std::vector<std::uint32_t>& words, std::size_t at,
-             const std::array<std::uint64_t, count>& grid) {
-    for (const std::uint64_t entry : grid) {
-        words[at++] = static_cast<std::uint32_t>(entry);
-        words[at++] = static_cast<std::uint32_t>(entry >> 32);
-    }
-}
-
-std::vector<std::uint32_t> gridTable(bool used) {
-    if (!used) return {0};
-    std::vector<std::uint32_t> words(LOADER_GRID_WORDS);
-    putWide(words, LOADER_GRID_IQ2_XXS, quant::kIq2XxsGrid);
-    putWide(words, LOADER_GRID_IQ2_XS, quant::kIq2XsGrid);
-    putWide(words, LOADER_GRID_IQ2_S, quant::kIq2SGrid);
-    putWide(words, LOADER_GRID_IQ1, quant::kIq1Grid);
-    std::copy(quant::kIq3XxsGrid.begin(), quant::kIq3XxsGrid.end(), words.begin() + LOADER_GRID_IQ3_XXS);
-    std::copy(quant::kIq3SGrid.begin(), quant::kIq3SGrid.end(), words.begin() + LOADER_GRID_IQ3_S);
-    return words;
-}
-
 }  // namespace
 
 Result<DeviceWeights> DeviceWeights::load(ComputeDevice& device, const graph::Program& program,
@@ -78,7 +55,8 @@ Result<DeviceWeights> DeviceWeights::load(ComputeDevice& device, const graph::Pr
         made.blocks.push_back(std::move(block));
     }
     const std::vector<float> vectors = vectorTable(made.layout, program, weights);
-    const std::vector<std::uint32_t> grids = gridTable(made.layout.usesGrids);
+    const std::vector<std::uint32_t> grids =
+        made.layout.usesGrids ? gridWords() : std::vector<std::uint32_t>{0};
     LOADER_TRY(made.vectors,
                DeviceBuffer::make(device, std::as_bytes(std::span(vectors)).size(), MemoryUse::Device));
     LOADER_TRY(made.grids,

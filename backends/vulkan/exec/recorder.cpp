@@ -77,7 +77,8 @@ void Recorder::put(vk::CommandBuffer commands, const DispatchCommand& dispatch) 
         m_layer = dispatch.kvLayer;
     }
     // A shader that can read a second matrix has its set bound whether it does or not.
-    const std::uint32_t second = dispatch.secondWeights != kNoWindow ? dispatch.secondWeights : dispatch.weights;
+    const std::uint32_t second =
+        dispatch.secondWeights != kNoWindow ? dispatch.secondWeights : dispatch.weights;
     if (second != kNoWindow && second != m_second) {
         bind(3, m_buffers.window(second));
         m_second = second;
