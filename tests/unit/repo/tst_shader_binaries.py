@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: GGUF Loader contributors
+"""The SPIR-V in the repository is what its sources say, and valid."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from source_tree import ROOT
+
+SHADERS = os.path.join(ROOT, "backends", "vulkan", "shaders")
+
+
+def check(folder):
+    return subprocess.run([sys.executable, "-B", os.path.join(folder, "compile"), "--check"], capture_output=True,
+                          text=True, check=False)
+
+
+class ShaderBinaries(unittest.TestCase):
+    def copy(self):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        return shutil.copytree(SHADERS, os.path.join(folder, "shaders"))
+
+    def test_they_are_what_the_sources_say(self):
+        result = check(SHADERS)
+        self.assertEqual(0, result.returncode, result.stdout + result.stderr)
+        if "skipped" in result.stdout:
+            self.skipTest(result.stdout.strip())
+
+    def test_a_changed_include_is_noticed(self):
+        folder = self.copy()
+        with open(os.path.join(folder, "half_float.glsl"), "a", encoding="utf-8") as file:
+            file.write("// Another line.\n")
+        result = check(folder)
+        self.assertNotEqual(0, result.returncode)
+        self.assertIn("Matvec: matvec.comp has changed", result.stderr)
+        self.assertNotIn("Norm:", result.stderr)
+
+    def test_a_missing_or_needless_binary_is_noticed(self):
+        folder = self.copy()
+        os.rename(os.path.join(folder, "spirv", "Norm.spv"), os.path.join(folder, "spirv", "Other.spv"))
+        result = check(folder)
+        self.assertIn("spirv/Norm.spv is missing", result.stderr)
+        self.assertIn("spirv/Other.spv: not in shaders.inc", result.stderr)
+
+    def test_a_changed_binary_is_noticed(self):
+        folder = self.copy()
+        with open(os.path.join(folder, "spirv", "Norm.spv"), "ab") as file:
+            file.write(b"\0\0\0\0")
+        result = check(folder)
+        if "skipped" in result.stdout:
+            self.skipTest(result.stdout.strip())
+        self.assertIn("Norm: the module is not what the compiler makes", result.stderr)
+
+    def test_they_are_valid(self):
+        if shutil.which("spirv-val") is None:
+            self.skipTest("spirv-val is not here (Debian package spirv-tools)")
+        spirv = os.path.join(SHADERS, "spirv")
+        modules = sorted(name for name in os.listdir(spirv) if name.endswith(".spv"))
+        self.assertGreater(len(modules), 10)
+        for name in modules:
+            with self.subTest(name):
+                result = subprocess.run(["spirv-val", "--target-env", "vulkan1.1", os.path.join(spirv, name)],
+                                        capture_output=True, text=True, check=False)
+                self.assertEqual(0, result.returncode, result.stdout + result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
