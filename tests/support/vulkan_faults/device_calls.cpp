@@ -48,8 +48,7 @@ bool isCoherent(const Allocation& allocation) {
 void makeDirty(DeviceState& device, VkDeviceMemory memory, std::uint32_t realType) {
     const VkMemoryPropertyFlags flags = device.realMemory.memoryTypes[realType].propertyFlags;
     if ((flags & VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT) == 0) return;
-    const auto map =
-        reinterpret_cast<PFN_vkMapMemory>(device.next[static_cast<std::size_t>(MapMemory)]);
+    const auto map = reinterpret_cast<PFN_vkMapMemory>(device.next[static_cast<std::size_t>(MapMemory)]);
     const auto unmap =
         reinterpret_cast<PFN_vkUnmapMemory>(device.next[static_cast<std::size_t>(UnmapMemory)]);
     void* bytes = nullptr;
@@ -124,8 +123,7 @@ VkResult forward(Tag<MapMemory>, DeviceState& device, PFN_vkMapMemory next, VkDe
 }
 
 /// Whether the ranges were all of made-up memory and are done. @param toDevice flush
-bool moveShadows(DeviceState& device, std::uint32_t count, const VkMappedMemoryRange* ranges,
-                 bool toDevice) {
+bool moveShadows(DeviceState& device, std::uint32_t count, const VkMappedMemoryRange* ranges, bool toDevice) {
     const std::uint64_t atom =
         limitOr(*currentScript(), "nonCoherentAtomSize", device.limits.nonCoherentAtomSize);
     const std::lock_guard guard(device.lock);
@@ -196,8 +194,8 @@ void forward(Tag<UpdateDescriptorSets>, DeviceState& device, PFN_vkUpdateDescrip
              const VkCopyDescriptorSet* copies) {
     const auto script = currentScript();
     const std::uint64_t most = limitOr(*script, "maxStorageBufferRange", device.limits.maxStorageBufferRange);
-    const std::uint64_t align = limitOr(*script, "minStorageBufferOffsetAlignment",
-                                        device.limits.minStorageBufferOffsetAlignment);
+    const std::uint64_t align =
+        limitOr(*script, "minStorageBufferOffsetAlignment", device.limits.minStorageBufferOffsetAlignment);
     for (std::uint32_t i = 0; i < count; ++i) {
         if (writes[i].descriptorType != VK_DESCRIPTOR_TYPE_STORAGE_BUFFER) continue;
         for (std::uint32_t k = 0; k < writes[i].descriptorCount; ++k) {
@@ -244,11 +242,13 @@ VkResult forward(Tag<CreatePipelineLayout>, DeviceState& device, PFN_vkCreatePip
     return next(handle, info, callbacks, out);
 }
 
-VkResult forward(Tag<CreateComputePipelines>, DeviceState&, PFN_vkCreateComputePipelines next, VkDevice handle,
-                 VkPipelineCache cache, std::uint32_t count, const VkComputePipelineCreateInfo* infos,
-                 const VkAllocationCallbacks* callbacks, VkPipeline* out) {
+VkResult forward(Tag<CreateComputePipelines>, DeviceState&, PFN_vkCreateComputePipelines next,
+                 VkDevice handle, VkPipelineCache cache, std::uint32_t count,
+                 const VkComputePipelineCreateInfo* infos, const VkAllocationCallbacks* callbacks,
+                 VkPipeline* out) {
     const VkResult result = next(handle, cache, count, infos, callbacks, out);
-    record().objects.fetch_add(std::count_if(out, out + count, [](VkPipeline one) { return one != VK_NULL_HANDLE; }));
+    record().objects.fetch_add(
+        std::count_if(out, out + count, [](VkPipeline one) { return one != VK_NULL_HANDLE; }));
     return result;
 }
 

@@ -50,10 +50,10 @@ template <class Look>
 void forHiddenFeatures(const FaultScript& script, void* chain, const Look& look) {
     for (auto* next = static_cast<VkBaseOutStructure*>(chain); next != nullptr; next = next->pNext) {
         void* structure = next;
-#define LOADER_FAULT_FEATURE(structureType, Structure, member)                           \
-    if (next->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_##structureType &&              \
-        script.hiddenFeatures.contains(#member)) {                                       \
-        look(#member, static_cast<VkPhysicalDevice##Structure*>(structure)->member);     \
+#define LOADER_FAULT_FEATURE(structureType, Structure, member)                       \
+    if (next->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_##structureType &&          \
+        script.hiddenFeatures.contains(#member)) {                                   \
+        look(#member, static_cast<VkPhysicalDevice##Structure*>(structure)->member); \
     }
 #include "tests/support/vulkan_faults/features.inc"
     }

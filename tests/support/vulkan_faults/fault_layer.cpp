@@ -49,11 +49,25 @@ Info* linkOf(const void* chain, VkStructureType type) {
     return nullptr;
 }
 
+void findFunctions(InstanceState& state) {
+    constexpr const char* kNames[] = {
+#define LOADER_FAULT_INSTANCE(name) "vk" #name,
+#define LOADER_FAULT_DEVICE(name, objects, loses) nullptr,
+#include "tests/support/vulkan_faults/fault_functions.inc"
+    };
+    for (std::size_t i = 0; i < kFaultFunctions; ++i) {
+        if (kNames[i] != nullptr) state.functions[i] = state.next(state.handle, kNames[i]);
+    }
+    state.nextDevice =
+        reinterpret_cast<PFN_vkGetDeviceProcAddr>(state.next(state.handle, "vkGetDeviceProcAddr"));
+}
+
 VkResult VKAPI_CALL createInstance(const VkInstanceCreateInfo* info, const VkAllocationCallbacks* callbacks,
                                    VkInstance* out) {
     const Verdict verdict = judge(Function::CreateInstance, nullptr);
     if (verdict.answers) return verdict.result;
-    auto* link = linkOf<VkLayerInstanceCreateInfo>(info->pNext, VK_STRUCTURE_TYPE_LOADER_INSTANCE_CREATE_INFO);
+    auto* link =
+        linkOf<VkLayerInstanceCreateInfo>(info->pNext, VK_STRUCTURE_TYPE_LOADER_INSTANCE_CREATE_INFO);
     const PFN_vkGetInstanceProcAddr next =
         link != nullptr ? link->u.pLayerInfo->pfnNextGetInstanceProcAddr : realLibrary();
     if (link != nullptr) link->u.pLayerInfo = link->u.pLayerInfo->pNext;
@@ -64,6 +78,7 @@ VkResult VKAPI_CALL createInstance(const VkInstanceCreateInfo* info, const VkAll
     auto state = std::make_shared<InstanceState>();
     state->handle = *out;
     state->next = next;
+    findFunctions(*state);
     addInstance(std::move(state));
     return result;
 }
@@ -73,7 +88,7 @@ void VKAPI_CALL destroyInstance(VkInstance instance, const VkAllocationCallbacks
     judge(Function::DestroyInstance, nullptr);
     const auto state = instanceOf(instance);
     removeInstance(instance);
-    state->find<PFN_vkDestroyInstance>("vkDestroyInstance")(instance, callbacks);
+    state->of<PFN_vkDestroyInstance>(Function::DestroyInstance)(instance, callbacks);
 }
 
 VkResult VKAPI_CALL enumeratePhysicalDevices(VkInstance instance, std::uint32_t* count,
@@ -84,13 +99,13 @@ VkResult VKAPI_CALL enumeratePhysicalDevices(VkInstance instance, std::uint32_t*
         *count = 0;
         return VK_SUCCESS;
     }
-    return instanceOf(instance)->find<PFN_vkEnumeratePhysicalDevices>("vkEnumeratePhysicalDevices")(
+    return instanceOf(instance)->of<PFN_vkEnumeratePhysicalDevices>(Function::EnumeratePhysicalDevices)(
         instance, count, list);
 }
 
 std::vector<VkExtensionProperties> realExtensions(VkPhysicalDevice device) {
-    const auto next = instanceOf(device)->find<PFN_vkEnumerateDeviceExtensionProperties>(
-        "vkEnumerateDeviceExtensionProperties");
+    const auto next = instanceOf(device)->of<PFN_vkEnumerateDeviceExtensionProperties>(
+        Function::EnumerateDeviceExtensionProperties);
     std::uint32_t count = 0;
     if (next(device, nullptr, &count, nullptr) != VK_SUCCESS) return {};
     std::vector<VkExtensionProperties> list(count);
@@ -118,31 +133,33 @@ VkResult VKAPI_CALL enumerateExtensions(VkPhysicalDevice device, const char* lay
 
 void VKAPI_CALL getProperties(VkPhysicalDevice device, VkPhysicalDeviceProperties* out) {
     judge(Function::GetPhysicalDeviceProperties, nullptr);
-    instanceOf(device)->find<PFN_vkGetPhysicalDeviceProperties>("vkGetPhysicalDeviceProperties")(device, out);
+    instanceOf(device)->of<PFN_vkGetPhysicalDeviceProperties>(Function::GetPhysicalDeviceProperties)(device,
+                                                                                                     out);
     lieProperties(*currentScript(), *out);
 }
 
 void VKAPI_CALL getProperties2(VkPhysicalDevice device, VkPhysicalDeviceProperties2* out) {
     judge(Function::GetPhysicalDeviceProperties2, nullptr);
-    instanceOf(device)->find<PFN_vkGetPhysicalDeviceProperties2>("vkGetPhysicalDeviceProperties2")(device,
-                                                                                                   out);
+    instanceOf(device)->of<PFN_vkGetPhysicalDeviceProperties2>(Function::GetPhysicalDeviceProperties2)(device,
+                                                                                                       out);
     lieProperties(*currentScript(), *out);
 }
 
 void VKAPI_CALL getFeatures(VkPhysicalDevice device, VkPhysicalDeviceFeatures* out) {
     judge(Function::GetPhysicalDeviceFeatures, nullptr);
-    instanceOf(device)->find<PFN_vkGetPhysicalDeviceFeatures>("vkGetPhysicalDeviceFeatures")(device, out);
+    instanceOf(device)->of<PFN_vkGetPhysicalDeviceFeatures>(Function::GetPhysicalDeviceFeatures)(device, out);
 }
 
 void VKAPI_CALL getFeatures2(VkPhysicalDevice device, VkPhysicalDeviceFeatures2* out) {
     judge(Function::GetPhysicalDeviceFeatures2, nullptr);
-    instanceOf(device)->find<PFN_vkGetPhysicalDeviceFeatures2>("vkGetPhysicalDeviceFeatures2")(device, out);
+    instanceOf(device)->of<PFN_vkGetPhysicalDeviceFeatures2>(Function::GetPhysicalDeviceFeatures2)(device,
+                                                                                                   out);
     lieFeatures(*currentScript(), *out);
 }
 
 void realMemory(VkPhysicalDevice device, VkPhysicalDeviceMemoryProperties* out) {
-    instanceOf(device)->find<PFN_vkGetPhysicalDeviceMemoryProperties>("vkGetPhysicalDeviceMemoryProperties")(
-        device, out);
+    instanceOf(device)->of<PFN_vkGetPhysicalDeviceMemoryProperties>(
+        Function::GetPhysicalDeviceMemoryProperties)(device, out);
 }
 
 void toldMemory(VkPhysicalDeviceMemoryProperties* memory) {
@@ -160,7 +177,8 @@ void VKAPI_CALL getMemory(VkPhysicalDevice device, VkPhysicalDeviceMemoryPropert
 void VKAPI_CALL getMemory2(VkPhysicalDevice device, VkPhysicalDeviceMemoryProperties2* out) {
     judge(Function::GetPhysicalDeviceMemoryProperties2, nullptr);
     const auto state = instanceOf(device);
-    state->find<PFN_vkGetPhysicalDeviceMemoryProperties2>("vkGetPhysicalDeviceMemoryProperties2")(device, out);
+    state->of<PFN_vkGetPhysicalDeviceMemoryProperties2>(Function::GetPhysicalDeviceMemoryProperties2)(device,
+                                                                                                      out);
     toldMemory(&out->memoryProperties);
     const std::lock_guard guard(state->memory);
     lieBudget(*currentScript(), out->memoryProperties, state->used.data(), *out);
@@ -188,8 +206,8 @@ std::shared_ptr<DeviceState> describe(VkPhysicalDevice physical, VkDevice device
     state->instance = instanceOf(physical);
     state->nextProcAddr = next;
     VkPhysicalDeviceProperties properties{};
-    state->instance->find<PFN_vkGetPhysicalDeviceProperties>("vkGetPhysicalDeviceProperties")(physical,
-                                                                                              &properties);
+    state->instance->of<PFN_vkGetPhysicalDeviceProperties>(Function::GetPhysicalDeviceProperties)(
+        physical, &properties);
     state->limits = properties.limits;
     realMemory(physical, &state->realMemory);
     state->memory = state->realMemory;
@@ -210,7 +228,7 @@ VkResult VKAPI_CALL createDevice(VkPhysicalDevice physical, const VkDeviceCreate
     const auto instance = instanceOf(physical);
     auto* link = linkOf<VkLayerDeviceCreateInfo>(info->pNext, VK_STRUCTURE_TYPE_LOADER_DEVICE_CREATE_INFO);
     PFN_vkGetInstanceProcAddr next = instance->next;
-    auto nextDevice = instance->find<PFN_vkGetDeviceProcAddr>("vkGetDeviceProcAddr");
+    PFN_vkGetDeviceProcAddr nextDevice = instance->nextDevice;
     if (link != nullptr) {
         next = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
         nextDevice = link->u.pLayerInfo->pfnNextGetDeviceProcAddr;
@@ -298,7 +316,7 @@ vkNegotiateLoaderLayerInterfaceVersion(VkNegotiateLayerInterface* interface) {
 
 // What a program asks of libvulkan.
 extern "C" VK_LAYER_EXPORT PFN_vkVoidFunction VKAPI_CALL vkGetInstanceProcAddr(VkInstance instance,
-                                                                             const char* name) {
+                                                                               const char* name) {
     return loader::test::getInstanceProcAddr(instance, name);
 }
 

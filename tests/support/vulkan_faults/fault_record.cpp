@@ -16,9 +16,9 @@ FaultRecord* mapFaultRecord(const std::string& path) {
     struct stat facts {};
     void* mapped = MAP_FAILED;
     // A file that grows is full of zeros, which is an empty record.
-    const bool grown = ::fstat(file, &facts) == 0 &&
-                       (facts.st_size >= static_cast<off_t>(sizeof(FaultRecord)) ||
-                        ::ftruncate(file, static_cast<off_t>(sizeof(FaultRecord))) == 0);
+    const bool grown =
+        ::fstat(file, &facts) == 0 && (facts.st_size >= static_cast<off_t>(sizeof(FaultRecord)) ||
+                                       ::ftruncate(file, static_cast<off_t>(sizeof(FaultRecord))) == 0);
     if (grown) mapped = ::mmap(nullptr, sizeof(FaultRecord), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     ::close(file);
     return mapped == MAP_FAILED ? nullptr : static_cast<FaultRecord*>(mapped);

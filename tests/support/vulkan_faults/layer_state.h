@@ -23,9 +23,13 @@ struct InstanceState {
     std::array<std::uint64_t, VK_MAX_MEMORY_HEAPS> used{};
     std::mutex memory;
 
+    /// Found when the instance was made: asked later, the loader answers with the first layer.
+    std::array<PFN_vkVoidFunction, kFaultFunctions> functions{};
+    PFN_vkGetDeviceProcAddr nextDevice = nullptr;
+
     template <class Function>
-    Function find(const char* name) const {
-        return reinterpret_cast<Function>(next(handle, name));
+    Function of(FaultFunction function) const {
+        return reinterpret_cast<Function>(functions[static_cast<std::size_t>(function)]);
     }
 };
 

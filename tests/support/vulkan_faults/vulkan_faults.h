@@ -18,7 +18,8 @@ class VulkanFaults {
 public:
     static constexpr const char* kLibrary = LOADER_FAULTS_LIBRARY;
 
-    explicit VulkanFaults(const std::string& text = {}) : m_library(::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL)) {
+    explicit VulkanFaults(const std::string& text = {})
+        : m_library(::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL)) {
         const auto find = [this](const char* name) { return ::dlsym(m_library, name); };
         m_set = reinterpret_cast<void (*)(const char*)>(find("loaderFaultsSet"));
         m_record = reinterpret_cast<FaultRecord* (*)()>(find("loaderFaultsRecord"))();
