@@ -3,18 +3,12 @@
 
 #include "backends/vulkan/exec/recorder.h"
 
+#include "backends/vulkan/exec/needed_pipelines.h"
+
 namespace loader::vulkan {
 namespace {
 
 constexpr std::uint64_t kWord = sizeof(std::uint32_t);
-
-std::vector<PipelineKey> keysOf(const CommandList& list) {
-    std::vector<PipelineKey> keys;
-    for (const Command& command : list.commands) {
-        if (const auto* dispatch = std::get_if<DispatchCommand>(&command)) keys.push_back(dispatch->pipeline);
-    }
-    return keys;
-}
 
 }  // namespace
 
@@ -32,7 +26,7 @@ Result<RecordedList> Recorder::record(const CommandList& list, CancelToken cance
     const ComputeDevice& device = *m_parts.device;
     {
         const std::lock_guard<std::mutex> lock(m_parts.making);
-        LOADER_CHECK(m_parts.pipelines->prepare(keysOf(list), std::move(cancel)));
+        LOADER_CHECK(m_parts.pipelines->prepare(pipelinesOf(list), std::move(cancel)));
     }
     const vk::CommandBufferAllocateInfo allocation(*m_pool, vk::CommandBufferLevel::ePrimary, 1);
     auto made = device.handle().allocateCommandBuffersUnique(allocation, device.dispatch());
