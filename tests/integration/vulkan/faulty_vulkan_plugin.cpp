@@ -54,6 +54,8 @@ public:
         loader::vulkan::VulkanSettings settings;
         settings.libraryNames = {LOADER_FAULTS_LIBRARY};
         settings.device.answerMs = LOADER_ANSWER_MS;
+        const char* cache = std::getenv("LOADER_VULKAN_CACHE");
+        settings.cacheFolder = cache != nullptr ? cache : "";
         return std::unique_ptr<loader::backend::Backend>(
             std::make_unique<loader::vulkan::VulkanBackend>(std::move(settings)));
     }

@@ -6,8 +6,10 @@
 
 #include <QTemporaryDir>
 #include <QTest>
+#include <cmath>
 #include <cstdlib>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
@@ -62,6 +64,15 @@ struct FaultyModel {
 
     Result<std::unique_ptr<ModelHarness>> load(backend::Backend& backend) const {
         return ModelHarness::load(path, backend, options);
+    }
+
+    /// What the back end says of the model on a device before anything is loaded.
+    Result<backend::PlanReport> plan(backend::Backend& backend, const std::string& device) const {
+        LOADER_TRY(const auto file, gguf::ModelFile::open(path));
+        LOADER_TRY(const arch::Lowered lowered, arch::lower(file->metadata(), file->tensors()));
+        std::vector<std::uint32_t> segments(lowered.program.segments.size());
+        std::iota(segments.begin(), segments.end(), 0u);
+        return backend.plan(lowered.program, segments, device, options);
     }
 
     /// The logits behind each token of the prompt, and of some more by themselves.
