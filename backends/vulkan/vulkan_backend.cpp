@@ -5,24 +5,58 @@
 
 #include "backends/api/device_list.h"
 #include "backends/vulkan/device/device_facts.h"
+#include "backends/vulkan/exec/load_plan.h"
+#include "backends/vulkan/exec/vulkan_session.h"
 
 namespace loader::vulkan {
 namespace {
 
-constexpr const char* kNotBuilt = "computing on Vulkan devices is not built in this version";
+/// What a plan assumes where no device is named: those of any recent card. Before drivers are loaded nobody
+/// knows better, and a device that has less says so itself.
+DeviceLimits commonLimits() {
+    DeviceLimits limits;
+    limits.windowBytes = std::uint64_t{4} << 30;
+    limits.allocationBytes = std::uint64_t{4} << 30;
+    limits.sharedBytes = 32768;
+    limits.invocations = 256;
+    return limits;
+}
+
+class VulkanModel final : public backend::Model {
+public:
+    VulkanModel(std::unique_ptr<LoadedParts> parts, backend::MemoryParts used)
+        : m_parts(std::move(parts)), m_used(used) {}
+    ~VulkanModel() override { m_parts->pipelines->save(); }
+
+    backend::LoadEffects effects() const override {
+        return {m_used, std::string(nameOf(m_parts->device->tier())), 0};
+    }
+    Result<std::unique_ptr<backend::Session>> openSession(const backend::SessionOptions& options) override {
+        return makeVulkanSession(*m_parts, options);
+    }
+
+private:
+    std::unique_ptr<LoadedParts> m_parts;
+    backend::MemoryParts m_used;
+};
 
 }  // namespace
 
-Result<std::vector<backend::DeviceFacts>> VulkanBackend::devices() {
+Result<const VulkanLibrary*> VulkanBackend::library() {
+    const std::lock_guard<std::mutex> lock(m_opening);
     if (!m_library) {
-        LOADER_TRY(m_library, VulkanLibrary::open(m_libraryNames));
+        LOADER_TRY(m_library, VulkanLibrary::open(m_settings.libraryNames));
     }
-    LOADER_TRY(const auto instance, VulkanInstance::create(*m_library));
-    LOADER_TRY(const auto handles, instance->devices());
+    return m_library.get();
+}
+
+Result<std::vector<backend::DeviceFacts>> VulkanBackend::devices() {
+    LOADER_TRY(const VulkanLibrary* opened, library());
+    LOADER_TRY(const auto instance, VulkanInstance::create(*opened));
+    LOADER_TRY(const auto found, findDevices(*instance));
     std::vector<backend::DeviceFacts> devices;
-    for (const VkPhysicalDevice handle : handles)
-        devices.push_back(describe(readDevice(instance->functions(), handle)));
-    order(devices);
+    for (const FoundDevice& device : found)
+        devices.push_back(device.facts);
     return devices;
 }
 
@@ -30,18 +64,64 @@ Result<backend::DeviceFacts> VulkanBackend::device(const std::string& id) {
     return backend::findDevice(*this, id);
 }
 
-Result<backend::PlanReport> VulkanBackend::plan(const graph::Program&, std::span<const std::uint32_t>,
-                                                const std::string&, const backend::LoadOptions&) {
-    backend::PlanReport report;
-    report.unsupported.emplace_back(kNotBuilt);
-    return report;
+Result<backend::PlanReport> VulkanBackend::plan(const graph::Program& program,
+                                                std::span<const std::uint32_t> segments,
+                                                const std::string& device,
+                                                const backend::LoadOptions& options) {
+    if (device.empty()) return planOn(program, segments, commonLimits(), options);
+    LOADER_TRY(const VulkanLibrary* opened, library());
+    LOADER_TRY(const auto instance, VulkanInstance::create(*opened));
+    LOADER_TRY(const auto found, findDevices(*instance));
+    for (const FoundDevice& one : found) {
+        if (one.facts.id != device) continue;
+        backend::PlanReport report =
+            planOn(program, segments, limitsOf(one.data, m_settings.device.windowBytes), options);
+        const std::string lack = lackOf(one.data);
+        if (!lack.empty()) report.unsupported.push_back(lack);
+        return report;
+    }
+    LOADER_CHECK(this->device(device));  // says which there are
+    return Error(Errc::X001, {"The back end vulkan has no device " + device + "."});
 }
 
-Result<std::unique_ptr<backend::Model>> VulkanBackend::load(const graph::Program&, backend::Weights,
-                                                            std::span<const std::uint32_t>,
-                                                            const std::string&, const backend::LoadOptions&,
-                                                            backend::Progress*, CancelToken) {
-    return Error(Errc::B702, {id(), kNotBuilt});
+Result<std::unique_ptr<backend::Model>> VulkanBackend::load(const graph::Program& program,
+                                                            backend::Weights weights,
+                                                            std::span<const std::uint32_t> segments,
+                                                            const std::string& device,
+                                                            const backend::LoadOptions& options,
+                                                            backend::Progress* progress, CancelToken cancel) {
+    LOADER_CHECK(cancel.check());
+    if (segments.empty()) return Error(Errc::B702, {id(), "no part of the model was asked for"});
+    DeviceSettings settings = m_settings.device;
+    settings.id = device;
+    if (!options.tier.empty()) {
+        const auto wanted = featureTierFromName(options.tier);
+        if (!wanted)
+            return Error(Errc::X001, {"The back end vulkan has no tier named " + options.tier + "."});
+        settings.most = std::min(settings.most, *wanted);
+    }
+    LOADER_TRY(const VulkanLibrary* opened, library());
+    LOADER_TRY(auto openedDevice, ComputeDevice::open(*opened, settings));
+    const DeviceLimits& limits = openedDevice->limits();
+    const backend::PlanReport report = planOn(program, segments, limits, options);
+    if (!report.unsupported.empty()) return Error(Errc::B702, {id(), report.unsupported.front()});
+    const std::string cacheFile =
+        m_settings.cacheFolder.empty() ? "" : m_settings.cacheFolder + "/vulkan-pipelines.bin";
+    LOADER_TRY(auto pipelines, PipelineStore::create(*openedDevice, cacheFile));
+    WeightLayout layout = WeightLayout::make(program, segments, limits);
+    LOADER_TRY(DeviceWeights placed, DeviceWeights::load(*openedDevice, program, weights, std::move(layout),
+                                                         progress, std::move(cancel)));
+    const KernelChoice kernels(openedDevice->tier(), limits);
+    std::unique_ptr<LoadedParts> parts(new LoadedParts{program,
+                                                       {weights.begin(), weights.end()},
+                                                       {segments.begin(), segments.end()},
+                                                       fitStep(program, segments, limits, options),
+                                                       std::move(openedDevice),
+                                                       kernels,
+                                                       std::move(pipelines),
+                                                       std::move(placed),
+                                                       {}});
+    return std::unique_ptr<backend::Model>(std::make_unique<VulkanModel>(std::move(parts), report.needed));
 }
 
 }  // namespace loader::vulkan

@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// GPUs through Vulkan. This version finds the devices and tells what they can; it computes nothing on them
-// yet, and plan() says so before any driver is loaded.
+// GPUs through Vulkan: finds them, tells what they can, and computes on them.
 #pragma once
 
+#include <mutex>
+
 #include "backends/api/backend.h"
+#include "backends/vulkan/device/compute_device.h"
 #include "backends/vulkan/device/vulkan_library.h"
 
 namespace loader::vulkan {
 
-/// @thread devices() from one thread at a time; plan() and load() from any
+struct VulkanSettings {
+    std::vector<std::string> libraryNames = VulkanLibrary::defaultNames();
+    /// What is left unused of devices, and limits that tests lower. Its id is not used.
+    DeviceSettings device;
+    /// Where made pipelines are kept between runs; empty keeps none.
+    std::string cacheFolder;
+};
+
+/// @thread any: the library is opened once
 class VulkanBackend final : public backend::Backend {
 public:
-    explicit VulkanBackend(std::vector<std::string> libraryNames = VulkanLibrary::defaultNames())
-        : m_libraryNames(std::move(libraryNames)) {}
+    explicit VulkanBackend(VulkanSettings settings = {}) : m_settings(std::move(settings)) {}
 
     std::string id() const override { return "vulkan"; }
     /// Opens the library and loads the drivers, which may take a second. @errors B720, B721, B722
@@ -22,7 +31,7 @@ public:
     Result<backend::DeviceFacts> device(const std::string& id) override;
     Result<backend::PlanReport> plan(const graph::Program& program, std::span<const std::uint32_t> segments,
                                      const std::string& device, const backend::LoadOptions& options) override;
-    /// @errors B702 always, with plan()'s reason
+    /// @errors B702, B703, B704, B72x, R901, X001 no such device or tier, X002
     Result<std::unique_ptr<backend::Model>> load(const graph::Program& program, backend::Weights weights,
                                                  std::span<const std::uint32_t> segments,
                                                  const std::string& device,
@@ -30,7 +39,10 @@ public:
                                                  backend::Progress* progress, CancelToken cancel) override;
 
 private:
-    std::vector<std::string> m_libraryNames;
+    Result<const VulkanLibrary*> library();
+
+    VulkanSettings m_settings;
+    std::mutex m_opening;
     std::unique_ptr<VulkanLibrary> m_library;
 };
 

@@ -5,6 +5,7 @@
 
 #include <QCoreApplication>
 #include <QDir>
+#include <QStandardPaths>
 #include <array>
 #include <cstdlib>
 #include <random>
@@ -155,6 +156,8 @@ app::WorkerOptions workerOptions() {
 #endif
     options.pluginFolder = host::BackendRegistry::defaultFolder();
     options.inheritErrors = debugIsOn();
+    const QString caches = QStandardPaths::writableLocation(QStandardPaths::GenericCacheLocation);
+    options.cacheFolder = caches.toStdString() + "/gguf-loader/gpu";
     return options;
 }
 

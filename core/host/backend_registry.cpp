@@ -117,7 +117,6 @@ void BackendRegistry::addPlugin(const std::string& path) {
     facts.displayName = inner.value(QStringLiteral("displayName")).toString().toStdString();
     facts.priority = inner.value(QStringLiteral("priority")).toInt();
     facts.automatic = inner.value(QStringLiteral("automatic")).toBool(false);
-    facts.notBuilt = inner.value(QStringLiteral("notBuilt")).toString().toStdString();
     const QJsonArray devices = inner.value(QStringLiteral("devices")).toArray();
     facts.gpuOnly = devices.size() == 1 && devices.first().toString() == QLatin1String("gpu");
     facts.refusal = judge(outer, facts);

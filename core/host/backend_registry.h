@@ -33,8 +33,6 @@ struct BackendFacts {
     int priority = 0;
     /// False: only used when asked for by name.
     bool automatic = false;
-    /// Why it computes nothing in this version, though it finds its devices; empty where it does.
-    std::string notBuilt;
     /// True: it is of no use where nothing may be on a GPU.
     bool gpuOnly = false;
     BackendState state = BackendState::Found;

@@ -27,8 +27,9 @@ struct BackendEntry {
     std::string path;
     std::int32_t priority = 0;
     bool automatic = false;
-    /// Why it computes nothing in this version; empty where it does.
-    std::string notBuilt;
+    /// Its devices are reached through drivers, whatever kind they are: a worker for it gets the profile that
+    /// lets drivers in.
+    bool gpuOnly = false;
     /// Why it cannot be used: at most one.
     std::vector<Error> refusal;
     template <class Self, class Visitor>
@@ -38,7 +39,7 @@ struct BackendEntry {
         visit(self.path);
         visit(self.priority);
         visit(self.automatic);
-        visit(self.notBuilt);
+        visit(self.gpuOnly);
         visit(self.refusal);
     }
 };

@@ -60,7 +60,10 @@ int main(int count, char** words) {
         return 2;
     }
     loader::worker::SandboxOptions options;
-    const bool forGpu = count > 1 && std::string_view(words[1]) == "--gpu";
+    // The folder is needed before anything is read from the connection: drivers look it up when they are loaded.
+    constexpr std::string_view kGpu = "--gpu=";
+    const bool forGpu = count > 1 && std::string_view(words[1]).starts_with(kGpu);
+    if (forGpu) options.cacheFolder = words[1] + kGpu.size();
     options.profile = forGpu ? loader::worker::SandboxProfile::Gpu : loader::worker::SandboxProfile::Cpu;
     options.keepDescriptors = {static_cast<int>(connection)};
     options.descriptorLimit = kDescriptors;

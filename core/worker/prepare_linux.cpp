@@ -34,12 +34,14 @@ constexpr std::string_view kFirstToGo = "500";
 
 constexpr std::array<std::string_view, 5> kPlainVariables = {"LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES",
                                                              "TZ"};
-constexpr std::array<std::string_view, 6> kDriverVariables = {
+constexpr std::array<std::string_view, 8> kDriverVariables = {
     "VK_DRIVER_FILES",           "VK_ICD_FILENAMES",      "VK_LOADER_DRIVERS_SELECT",
-    "VK_LOADER_DRIVERS_DISABLE", "MESA_VK_DEVICE_SELECT", "MESA_SHADER_CACHE_DISABLE"};
-/// Where drivers look for a folder of their own.
-constexpr std::array<const char*, 4> kFolderVariables = {"HOME", "XDG_CACHE_HOME", "MESA_SHADER_CACHE_DIR",
-                                                         "__GL_SHADER_DISK_CACHE_PATH"};
+    "VK_LOADER_DRIVERS_DISABLE", "MESA_VK_DEVICE_SELECT", "MESA_SHADER_CACHE_DISABLE",
+    "LOADER_VULKAN_TIER",        "LOADER_VULKAN_WITHOUT"};
+/// Where drivers, and our own back end, look for a folder of their own.
+constexpr std::array<const char*, 5> kFolderVariables = {"HOME", "XDG_CACHE_HOME", "MESA_SHADER_CACHE_DIR",
+                                                         "__GL_SHADER_DISK_CACHE_PATH",
+                                                         "LOADER_VULKAN_CACHE"};
 
 Error failure(const char* step) {
     return Error(Errc::W621, {std::string(step) + ": " + systemReason(errno)});

@@ -177,7 +177,7 @@ void Worker::listBackends(std::uint32_t request) {
     BackendList list;
     for (const host::BackendFacts& facts : m_registry->backends()) {
         BackendEntry entry{facts.id,        facts.displayName, facts.path, facts.priority,
-                           facts.automatic, facts.notBuilt,    {}};
+                           facts.automatic, facts.gpuOnly,     {}};
         if (facts.refusal) entry.refusal.push_back(*facts.refusal);
         list.backends.push_back(std::move(entry));
     }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "backends/api/adapter_check.h"
+#include "backends/api/item_check.h"
 #include "backends/api/sequence_table.h"
 #include "backends/api/top_tokens.h"
 #include "backends/cpu/exec/executor.h"
@@ -49,7 +50,8 @@ public:
         out.logSumExp.clear();
         out.rowWidth = 0;
         LOADER_CHECK(m_table.admit(batch, m_visibleEnds));
-        LOADER_CHECK(checkItems(batch));
+        const bool embeds = m_parts.plan.segments.front().segment->kind == graph::SegmentKind::Embedding;
+        LOADER_CHECK(checkItems(m_parts.program, batch, embeds));
         std::size_t begin = 0;
         while (begin < batch.size()) {
             LOADER_TRY(const std::size_t count,
@@ -104,25 +106,6 @@ public:
     }
 
 private:
-    Status checkItems(std::span<const BatchItem> batch) const {
-        const graph::Program& program = m_parts.program;
-        const bool embeds = m_parts.plan.segments.front().segment->kind == graph::SegmentKind::Embedding;
-        for (const BatchItem& item : batch) {
-            if (program.positionLimit != 0 && item.position[0] >= program.positionLimit) {
-                return Error(Errc::R902,
-                             {std::to_string(item.position[0] + 1), std::to_string(program.positionLimit)});
-            }
-            if (item.token == kNoToken && item.row) continue;
-            if (item.token == kNoToken || !embeds) {
-                return Error(Errc::B708, {std::to_string(item.position[0]), "the item has no row"});
-            }
-            if (item.token < 0 || static_cast<std::uint32_t>(item.token) >= program.vocabulary) {
-                return Error(Errc::T211, {std::to_string(item.token), std::to_string(program.vocabulary)});
-            }
-        }
-        return {};
-    }
-
     const LoadedParts& m_parts;
     std::vector<Adapter> m_adapters;
     SequenceTable m_table;

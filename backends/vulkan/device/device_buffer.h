@@ -7,22 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "backends/vulkan/device/compute_device.h"
+#include "backends/vulkan/device/memory_types.h"
 
 namespace loader::vulkan {
 
-enum class MemoryUse : std::uint8_t {
-    /// Only the device reads and writes it.
-    Device,
-    /// The host writes, the device reads.
-    Upload,
-    /// The device writes, the host reads (cached where that can be had).
-    Readback,
-};
-
-/// A buffer with memory of its own. Host-visible ones stay mapped.
+/// A buffer with memory of its own. Host-visible ones stay mapped; where host and device share their memory,
+/// those for the device are host-visible too.
 class DeviceBuffer {
 public:
     DeviceBuffer() = default;
@@ -39,12 +31,27 @@ public:
     Status invalidate(std::uint64_t offset, std::uint64_t bytes) const;
 
 private:
+    Status allocate(MemoryUse use);
+    Status bind(const VkMemoryType& type);
+    Status clear(MemoryUse use);
+    vk::MappedMemoryRange rangeOf(std::uint64_t offset, std::uint64_t bytes) const;
+
     ComputeDevice* m_device = nullptr;
+    MemoryClaim m_claim;
     Unique<vk::DeviceMemory> m_memory;
     Unique<vk::Buffer> m_buffer;
     std::span<std::byte> m_mapped;
     std::uint64_t m_bytes = 0;
+    std::uint64_t m_memoryBytes = 0;
     bool m_coherent = true;
 };
+
+/// The part of mapped memory to flush for a range of it. @source Vulkan specification, VkMappedMemoryRange
+struct FlushRange {
+    std::uint64_t offset = 0;
+    std::uint64_t bytes = 0;
+};
+FlushRange flushRange(std::uint64_t offset, std::uint64_t bytes, std::uint64_t atom,
+                      std::uint64_t memoryBytes);
 
 }  // namespace loader::vulkan

@@ -21,8 +21,7 @@ namespace names = device_properties;
 constexpr std::uint32_t kMostExtensions = 1024;
 constexpr std::uint32_t kMostQueueFamilies = 64;
 constexpr std::uint32_t kNvidia = 0x10DE;
-/// Newer than some headers.
-constexpr const char* kCooperativeMatrix = "VK_KHR_cooperative_matrix";
+constexpr std::uint32_t kMostMatrixShapes = 256;
 
 /// Makes a structure the next one of a chain that the driver fills in.
 class Chain {
@@ -95,7 +94,26 @@ void readFeatures(const InstanceFunctions& functions, VkPhysicalDevice device, D
               is13 || data.has(VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME));
     chain.add(data.integerDotFeatures, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES,
               is13 || data.has(VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME));
+    chain.add(data.memoryModel, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES,
+              is12 || data.has(VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME));
+    chain.add(data.matrix, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR,
+              data.has(VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME));
     functions.GetPhysicalDeviceFeatures2(device, &all);
+}
+
+void readMatrixShapes(const InstanceFunctions& functions, VkPhysicalDevice device, DeviceData& data) {
+    const auto list = functions.getCooperativeMatrixProperties;
+    std::uint32_t count = 0;
+    if (data.matrix.cooperativeMatrix == 0 || list == nullptr) return;
+    if (list(device, &count, nullptr) != VK_SUCCESS) return;
+    VkCooperativeMatrixPropertiesKHR empty{};
+    empty.sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
+    std::vector<VkCooperativeMatrixPropertiesKHR> found(std::min(count, kMostMatrixShapes), empty);
+    count = static_cast<std::uint32_t>(found.size());
+    const VkResult result = list(device, &count, found.data());
+    if (result != VK_SUCCESS && result != VK_INCOMPLETE) return;
+    found.resize(std::min<std::size_t>(count, found.size()));
+    data.matrixShapes = std::move(found);
 }
 
 void readMemory(const InstanceFunctions& functions, VkPhysicalDevice device, DeviceData& data) {
@@ -320,8 +338,8 @@ void addFeatures(const DeviceData& data, Properties& list) {
     feature(names::kStorage8, data.storage8.storageBuffer8BitAccess != 0);
     feature(names::kIntegerDot, data.integerDotFeatures.shaderIntegerDotProduct != 0);
     feature(names::kIntegerDotFast, data.integerDot.integerDotProduct4x8BitPackedSignedAccelerated != 0);
-    feature(names::kCooperativeMatrix,
-            data.has(kCooperativeMatrix) || data.has(VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME));
+    feature(names::kCooperativeMatrix, data.has(VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME) ||
+                                           data.has(VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME));
     feature(names::kBufferAddress, data.bufferAddress.bufferDeviceAddress != 0);
     feature(names::kTimelineSemaphore, data.timeline.timelineSemaphore != 0);
     feature(names::kSubgroupSizeControl, data.subgroupControl.subgroupSizeControl != 0);
@@ -342,6 +360,26 @@ int rank(backend::DeviceKind kind) {
     return 4;
 }
 
+bool comesFirst(const backend::DeviceFacts& a, const backend::DeviceFacts& b) {
+    if (rank(a.kind) != rank(b.kind)) return rank(a.kind) < rank(b.kind);
+    if (a.memoryBytes != b.memoryBytes) return a.memoryBytes > b.memoryBytes;
+    return a.id < b.id;
+}
+
+/// order() of whatever holds facts.
+template <class T, class FactsOf>
+void orderBy(std::vector<T>& devices, FactsOf factsOf) {
+    std::stable_sort(devices.begin(), devices.end(),
+                     [&](const T& a, const T& b) { return comesFirst(factsOf(a), factsOf(b)); });
+    std::set<std::string> taken;
+    for (T& device : devices) {
+        std::string& id = factsOf(device).id;
+        const std::string told = id;
+        for (int copy = 2; !taken.insert(id).second; ++copy)
+            id = told + "#" + std::to_string(copy);
+    }
+}
+
 }  // namespace
 
 bool DeviceData::has(const char* extension) const {
@@ -359,6 +397,7 @@ DeviceData readDevice(const InstanceFunctions& functions, VkPhysicalDevice devic
     readExtensions(functions, device, data);
     readProperties(functions, device, data);
     readFeatures(functions, device, data);
+    readMatrixShapes(functions, device, data);
     readMemory(functions, device, data);
     std::uint32_t families = 0;
     functions.GetPhysicalDeviceQueueFamilyProperties(device, &families, nullptr);
@@ -390,19 +429,30 @@ backend::DeviceFacts describe(const DeviceData& data) {
     return facts;
 }
 
+bool sharesMemory(const DeviceData& data) {
+    const VkPhysicalDeviceType type = data.properties.deviceType;
+    return (type == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU || type == VK_PHYSICAL_DEVICE_TYPE_CPU) &&
+           hostSeesMainHeap(data, mainHeap(data));
+}
+
 void order(std::vector<backend::DeviceFacts>& devices) {
-    std::stable_sort(devices.begin(), devices.end(),
-                     [](const backend::DeviceFacts& a, const backend::DeviceFacts& b) {
-                         if (rank(a.kind) != rank(b.kind)) return rank(a.kind) < rank(b.kind);
-                         if (a.memoryBytes != b.memoryBytes) return a.memoryBytes > b.memoryBytes;
-                         return a.id < b.id;
-                     });
-    std::set<std::string> taken;
-    for (backend::DeviceFacts& device : devices) {
-        const std::string id = device.id;
-        for (int copy = 2; !taken.insert(device.id).second; ++copy)
-            device.id = id + "#" + std::to_string(copy);
+    orderBy(
+        devices, [](auto& facts) -> auto& { return facts; });
+}
+
+Result<std::vector<FoundDevice>> findDevices(const VulkanInstance& instance) {
+    LOADER_TRY(const auto handles, instance.devices());
+    std::vector<FoundDevice> devices;
+    for (const VkPhysicalDevice handle : handles) {
+        FoundDevice device;
+        device.handle = handle;
+        device.data = readDevice(instance.functions(), handle);
+        device.facts = describe(device.data);
+        devices.push_back(std::move(device));
     }
+    orderBy(
+        devices, [](auto& device) -> auto& { return device.facts; });
+    return devices;
 }
 
 }  // namespace loader::vulkan

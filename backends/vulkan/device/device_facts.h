@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backends/api/backend.h"
+#include "backends/vulkan/device/newer_vulkan.h"
 #include "backends/vulkan/device/vulkan_instance.h"
 
 namespace loader::vulkan {
@@ -31,6 +32,9 @@ struct DeviceData {
     VkPhysicalDeviceBufferDeviceAddressFeatures bufferAddress{};
     VkPhysicalDeviceSubgroupSizeControlFeatures subgroupControl{};
     VkPhysicalDeviceShaderIntegerDotProductFeatures integerDotFeatures{};
+    VkPhysicalDeviceVulkanMemoryModelFeatures memoryModel{};
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix{};
+    std::vector<VkCooperativeMatrixPropertiesKHR> matrixShapes;
 
     VkPhysicalDeviceMemoryProperties memory{};
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{};
@@ -46,8 +50,19 @@ DeviceData readDevice(const InstanceFunctions& functions, VkPhysicalDevice devic
 /// @source Vulkan specification, "Limits" and "Features"
 backend::DeviceFacts describe(const DeviceData& data);
 
+/// Whether host and device have one memory, so that copies between them are needless.
+bool sharesMemory(const DeviceData& data);
+
 /// Discrete before integrated before virtual before processors; of two alike the one with more memory. Ids
 /// become unique where drivers give two devices one UUID.
 void order(std::vector<backend::DeviceFacts>& devices);
+
+struct FoundDevice {
+    VkPhysicalDevice handle = VK_NULL_HANDLE;
+    DeviceData data;
+    backend::DeviceFacts facts;
+};
+/// All devices in order(). @errors B721, B722
+Result<std::vector<FoundDevice>> findDevices(const VulkanInstance& instance);
 
 }  // namespace loader::vulkan

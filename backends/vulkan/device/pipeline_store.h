@@ -7,11 +7,13 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "backends/vulkan/device/compute_device.h"
+#include "backends/vulkan/device/pipeline_cache_file.h"
 #include "backends/vulkan/shaders/shader_list.h"
 
 namespace loader::vulkan {
@@ -38,16 +40,25 @@ public:
     /// Makes those that are missing, by several threads. @errors B703 the driver cannot compile it, X002,
     /// R901
     Status prepare(std::span<const PipelineKey> keys, CancelToken cancel);
-    /// One that prepare() made.
+    /// One that prepare() made; none of any other key.
     vk::Pipeline get(const PipelineKey& key) const;
     /// Writes the cache file, where something new was made. A failure is no reason not to go on.
     void save();
+    /// Whether the cache file was there and could be trusted.
+    bool isWarm() const { return !m_loaded.empty(); }
 
 private:
     PipelineStore() = default;
+    Status makeLayouts();
+    Status makeCache();
+    Result<Unique<vk::ShaderModule>> makeModule(ShaderId id) const;
+    Result<Unique<vk::Pipeline>> makePipeline(const PipelineKey& key, vk::ShaderModule module) const;
 
     ComputeDevice* m_device = nullptr;
     std::string m_cacheFile;
+    CacheOwner m_owner;
+    /// What the file held.
+    std::vector<std::uint8_t> m_loaded;
     Unique<vk::PipelineCache> m_cache;
     std::vector<Unique<vk::DescriptorSetLayout>> m_setLayouts;
     Unique<vk::PipelineLayout> m_layout;

@@ -16,7 +16,8 @@
 
 namespace loader::vulkan {
 
-using Dispatch = vk::DispatchLoaderDynamic;
+// The type's namespace differs from version to version of the header.
+using Dispatch = VULKAN_HPP_DEFAULT_DISPATCHER_TYPE;
 template <class Handle>
 using Unique = vk::UniqueHandle<Handle, Dispatch>;
 

@@ -87,6 +87,9 @@ Result<std::unique_ptr<VulkanInstance>> VulkanInstance::create(const VulkanLibra
     };
 #define LOADER_VULKAN_FUNCTION(name) find(functions.name, "vk" #name);
 #include "backends/vulkan/device/instance_functions.inc"
+    functions.getCooperativeMatrixProperties =
+        reinterpret_cast<PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR>(library.getInstanceProcAddr()(
+            instance->m_instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR"));
     if (!missing.empty()) return Error(Errc::B722, {"its library has no " + missing});
     return instance;
 }
@@ -117,6 +120,13 @@ std::string resultText(VkResult result) {
         case VK_ERROR_OUT_OF_DEVICE_MEMORY: return "VK_ERROR_OUT_OF_DEVICE_MEMORY";
         case VK_ERROR_INITIALIZATION_FAILED: return "VK_ERROR_INITIALIZATION_FAILED";
         case VK_ERROR_DEVICE_LOST: return "VK_ERROR_DEVICE_LOST";
+        case VK_ERROR_MEMORY_MAP_FAILED: return "VK_ERROR_MEMORY_MAP_FAILED";
+        case VK_ERROR_FEATURE_NOT_PRESENT: return "VK_ERROR_FEATURE_NOT_PRESENT";
+        case VK_ERROR_TOO_MANY_OBJECTS: return "VK_ERROR_TOO_MANY_OBJECTS";
+        case VK_ERROR_FRAGMENTED_POOL: return "VK_ERROR_FRAGMENTED_POOL";
+        case VK_ERROR_OUT_OF_POOL_MEMORY: return "VK_ERROR_OUT_OF_POOL_MEMORY";
+        case VK_ERROR_INVALID_SHADER_NV: return "VK_ERROR_INVALID_SHADER";
+        case VK_ERROR_UNKNOWN: return "VK_ERROR_UNKNOWN";
         case VK_ERROR_LAYER_NOT_PRESENT: return "VK_ERROR_LAYER_NOT_PRESENT";
         case VK_ERROR_EXTENSION_NOT_PRESENT: return "VK_ERROR_EXTENSION_NOT_PRESENT";
         case VK_ERROR_INCOMPATIBLE_DRIVER: return "VK_ERROR_INCOMPATIBLE_DRIVER";

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/vulkan/device/newer_vulkan.h"
 #include "backends/vulkan/device/vulkan_library.h"
 
 namespace loader::vulkan {
@@ -15,6 +16,8 @@ namespace loader::vulkan {
 struct InstanceFunctions {
 #define LOADER_VULKAN_FUNCTION(name) PFN_vk##name name = nullptr;
 #include "backends/vulkan/device/instance_functions.inc"
+    /// Of an extension: nothing where no driver knows it.
+    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR getCooperativeMatrixProperties = nullptr;
 };
 
 /// @thread confined to one thread; the library must outlive it
@@ -26,6 +29,7 @@ public:
     VulkanInstance(const VulkanInstance&) = delete;
     VulkanInstance& operator=(const VulkanInstance&) = delete;
 
+    VkInstance handle() const { return m_instance; }
     const InstanceFunctions& functions() const { return m_functions; }
     /// At least one. @errors B721 the drivers offer none, B722
     Result<std::vector<VkPhysicalDevice>> devices() const;

@@ -4,6 +4,7 @@
 // The shaders as SPIR-V. Their specialization constants, in order, are said in each source.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -17,6 +18,10 @@ enum class ShaderId : std::uint8_t {
 #define LOADER_SHADER(id, source, definitions, tier, push) id,
 #include "backends/vulkan/shaders/shaders.inc"
 };
+
+/// Storage buffers of the descriptor sets 0 to 3; push_constants.h says which they are.
+inline constexpr std::array<std::uint32_t, 4> kBuffersOfSet = {5, 1, 2, 1};
+inline constexpr std::uint32_t kPushConstantBytes = 128;
 
 struct Shader {
     ShaderId id;

@@ -43,7 +43,6 @@ Json backendJson(const BackendCandidate& backend) {
                  {"devices", Json::array()}};
     for (const protocol::DeviceEntry& device : backend.devices)
         json["devices"].push_back(deviceJson(device));
-    if (!entry.notBuilt.empty()) json["not_built"] = entry.notBuilt;
     if (!entry.refusal.empty())
         json["error"] = faultJson(entry.refusal.front());
     else if (!backend.failure.empty())

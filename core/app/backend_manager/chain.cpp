@@ -46,8 +46,8 @@ void addDevices(const protocol::LoadRequest& request, const BackendCandidate& ba
     std::stable_sort(usable.begin(), usable.end(),
                      [](const auto* a, const auto* b) { return rankOf(*a) < rankOf(*b); });
     for (const protocol::DeviceEntry* device : usable)
-        chain.push_back(
-            {backend.entry.id, device->id, request.gpuLayers, isGpu(*device), device->selfTested});
+        chain.push_back({backend.entry.id, device->id, request.gpuLayers,
+                         isGpu(*device) || backend.entry.gpuOnly, device->selfTested});
 }
 
 }  // namespace
@@ -90,7 +90,7 @@ std::vector<Link> makeChain(const protocol::LoadRequest& request, std::span<cons
                      [](const auto* a, const auto* b) { return a->entry.priority > b->entry.priority; });
     std::vector<Link> chain;
     for (const BackendCandidate* backend : candidates) {
-        std::string reason = backend->entry.notBuilt;
+        std::string reason;
         if (!backend->entry.refusal.empty()) reason = backend->entry.refusal.front().toString();
         if (reason.empty() && !backend->failure.empty()) reason = backend->failure.front().toString();
         if (!reason.empty())

@@ -42,8 +42,6 @@ Status ModelHost::buildChain() {
         known += (known.empty() ? "" : ", ") + backend.entry.id;
         if (backend.entry.id != m_request.backend) continue;
         if (!backend.entry.refusal.empty()) return backend.entry.refusal.front();
-        if (!backend.entry.notBuilt.empty())
-            return Error(Errc::B702, {m_request.backend, backend.entry.notBuilt});
         if (!backend.failure.empty()) return backend.failure.front();
         return Error(Errc::B703, {m_request.backend, "it has no device that may be used"});
     }

@@ -41,8 +41,7 @@ bool ask(BackendCandidate& backend, const WorkerOptions& worker) {
     backend.state = BackendState::Probed;
     bool complete = true;
     for (DeviceEntry& device : backend.devices) {
-        // What computes nothing has nothing to be tested.
-        if (!isGpu(device) || !device.refusal.empty() || !backend.entry.notBuilt.empty()) continue;
+        if (!isGpu(device) || !device.refusal.empty()) continue;
         testDevice(backend.entry.id, worker, device);
         const bool judgedNow = device.selfTested || !device.refusal.empty();
         complete =
@@ -126,7 +125,7 @@ Result<std::vector<BackendCandidate>> probeFor(const protocol::LoadRequest& requ
     for (BackendCandidate& backend : backends) {
         const protocol::BackendEntry& entry = backend.entry;
         const bool wanted = request.backend == "auto" ? entry.automatic : entry.id == request.backend;
-        if (wanted && !entry.path.empty() && entry.notBuilt.empty()) probeOne(backend, worker, memory);
+        if (wanted && !entry.path.empty()) probeOne(backend, worker, memory);
     }
     return backends;
 }

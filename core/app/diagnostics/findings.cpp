@@ -122,9 +122,6 @@ void lookAtBackends(const SupportFacts& facts, Findings& findings) {
             const bool noVulkan = error.code() == Errc::B720 || error.code() == Errc::B721;
             findings.add(noVulkan ? Weight::Note : Weight::Problem, noVulkan ? "no-vulkan" : "probe-failed",
                          subject, error);
-        } else if (!backend.entry.notBuilt.empty()) {
-            findings.add(Weight::Note, "not-built", subject + ": " + backend.entry.notBuilt + ".",
-                         "A later version will; the processor is used until then.");
         }
         lookAtDevices(backend, findings);
     }

@@ -3,6 +3,7 @@
 
 #include "core/app/worker_client/worker_client.h"
 
+#include <QDir>
 #include <algorithm>
 
 namespace loader::app {
@@ -45,7 +46,11 @@ WorkerClient::~WorkerClient() = default;
 Result<std::unique_ptr<WorkerClient>> WorkerClient::start(const WorkerOptions& options) {
     LOADER_TRY(auto ends, makeStream());
     std::vector<std::string> arguments;
-    if (options.forGpu) arguments.emplace_back("--gpu");
+    if (options.forGpu) {
+        // A folder that is not there cannot be let through the sandbox.
+        if (!options.cacheFolder.empty()) QDir().mkpath(QString::fromStdString(options.cacheFolder));
+        arguments.push_back("--gpu=" + options.cacheFolder);
+    }
     LOADER_TRY(auto process, WorkerProcess::start(options.program, arguments, std::move(ends.second),
                                                   options.inheritErrors));
     Channel channel(std::move(ends.first), Sender::Worker);

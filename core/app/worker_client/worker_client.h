@@ -40,6 +40,7 @@ struct WorkerOptions {
     std::vector<std::string> backends;
     protocol::SandboxWish sandbox = protocol::SandboxWish::On;
     bool forGpu = false;
+    /// Where drivers and the back end for GPUs keep what they made; made if missing, empty keeps nothing.
     std::string cacheFolder;
     bool inheritErrors = false;
     WorkerLimits limits;

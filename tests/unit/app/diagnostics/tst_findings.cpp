@@ -98,11 +98,6 @@ const std::vector<Row>& rows() {
              facts.backends.push_back(vulkan());
              facts.backends.back().failure.push_back(Error(Errc::W605, {"signal 11 (SIGSEGV), probing"}));
          }},
-        {"not-built", Weight::Note,
-         [](SupportFacts& facts) {
-             facts.backends.push_back(vulkan());
-             facts.backends.back().entry.notBuilt = "it computes nothing in this version";
-         }},
         {"device-refused", Weight::Problem,
          [](SupportFacts& facts) {
              facts.backends.push_back(vulkan());

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+
+#include "backends/vulkan/exec/kernel_choice.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "backends/vulkan/exec/session_layout.h"
+
+namespace loader::vulkan {
+namespace {
+
+using quant::TensorType;
+
+bool isFloat(TensorType type) {
+    return type == TensorType::F32 || type == TensorType::F16 || type == TensorType::BF16;
+}
+
+/// A shader in the form that a tier has of it.
+ShaderId inTier(FeatureTier tier, bool integer, ShaderId plain, ShaderId half, ShaderId byte) {
+    if (integer) return byte;
+    return tier >= FeatureTier::Fp16 ? half : plain;
+}
+
+/// The largest power of two that is at most `most` and enough for `count`.
+std::uint32_t lanes(std::uint32_t count, std::uint32_t least, std::uint32_t most) {
+    return std::clamp(std::bit_ceil(std::max(count, 1u)), least, std::bit_floor(most));
+}
+
+}  // namespace
+
+ProductForm KernelChoice::formOf(TensorType type) const {
+    return m_tier >= FeatureTier::Int8 && !isFloat(type) ? ProductForm::Integer : ProductForm::Float;
+}
+
+Choice KernelChoice::matvec(TensorType type, std::uint32_t columns, std::uint32_t tokens, bool pair) const {
+    const bool integer = formOf(type) == ProductForm::Integer;
+    // Each lane takes blocks of 32 columns.
+    const std::uint32_t threads = lanes(divideUp(columns, 32), 32, std::min(m_limits.invocations, 128u));
+    Choice choice;
+    choice.rows = pair ? 2 : 4;
+    choice.tokens = std::bit_ceil(std::min(tokens, kVectorTokens));
+    choice.key = {inTier(m_tier, integer, ShaderId::Matvec, ShaderId::MatvecFp16, ShaderId::MatvecInt8),
+                  {threads, static_cast<std::uint32_t>(type), choice.tokens, choice.rows, pair ? 1u : 0u}};
+    return choice;
+}
+
+Choice KernelChoice::matmul(TensorType type, std::uint32_t tokens) const {
+    constexpr std::uint32_t kEach = 4;
+    const bool integer = formOf(type) == ProductForm::Integer;
+    const bool large = m_limits.invocations >= 256 && m_limits.sharedBytes >= 32768;
+    Choice choice;
+    choice.rows = large ? 64 : 32;
+    choice.tokens = large && tokens > 32 ? 64 : 32;
+    const std::uint32_t threads = (choice.rows / kEach) * (choice.tokens / kEach);
+    choice.key = {inTier(m_tier, integer, ShaderId::Matmul, ShaderId::MatmulFp16, ShaderId::MatmulInt8),
+                  {threads, static_cast<std::uint32_t>(type), choice.rows, choice.tokens, kEach, kEach}};
+    return choice;
+}
+
+PipelineKey KernelChoice::norm(graph::NormKind kind, std::uint32_t width) const {
+    const std::uint32_t threads = lanes(width / 4, 32, std::min(m_limits.invocations, 256u));
+    return {ShaderId::Norm, {threads, kind == graph::NormKind::Rms ? 0u : 1u}};
+}
+
+PipelineKey KernelChoice::ropeStore(bool halves, backend::KvType kv) const {
+    return {ShaderId::RopeStore, {64, halves ? 1u : 0u, static_cast<std::uint32_t>(kv)}};
+}
+
+Choice KernelChoice::attend(backend::KvType kv, std::uint32_t group, std::uint32_t keyLength,
+                            std::uint32_t valueLength, bool oneToken) const {
+    constexpr std::uint32_t kMostRows = 8;
+    Choice choice;
+    for (std::uint32_t heads = 1; heads <= std::min(group, kMostRows); ++heads) {
+        if (group % heads == 0) choice.rows = heads;
+    }
+    choice.tokens = oneToken ? 1 : kMostRows / choice.rows;
+    const std::uint32_t half = m_limits.sharedBytes / 2 / sizeof(float);
+    const std::uint32_t positions = std::clamp(std::bit_floor(half / keyLength), 8u, 64u);
+    choice.key = {ShaderId::Attend,
+                  {kLine, static_cast<std::uint32_t>(kv), choice.rows, choice.tokens, positions, keyLength,
+                   valueLength}};
+    return choice;
+}
+
+PipelineKey KernelChoice::attendMerge(std::uint32_t) const {
+    return {ShaderId::AttendMerge, {64}};
+}
+PipelineKey KernelChoice::activate(bool gated) const {
+    return {ShaderId::Activate, {kLine, gated ? 1u : 0u}};
+}
+PipelineKey KernelChoice::quantise() const {
+    return {ShaderId::Quantise, {kLine}};
+}
+PipelineKey KernelChoice::route() const {
+    return {ShaderId::Route, {64}};
+}
+PipelineKey KernelChoice::expertSum() const {
+    return {ShaderId::ExpertSum, {kLine}};
+}
+PipelineKey KernelChoice::tokenBias() const {
+    return {ShaderId::TokenBias, {kLine}};
+}
+PipelineKey KernelChoice::topTokens() const {
+    return {ShaderId::TopTokens, {kLine, kTopChunk}};
+}
+
+}  // namespace loader::vulkan
