@@ -153,7 +153,7 @@ void multiplyKeys(uint count) {
             for (uint k = i % SLICES; k < KEY_LENGTH; k += SLICES)
                 sum += queries[row * KEY_LENGTH + k] * tile[position * TILE_STRIDE + k];
         }
-        scores[i] = sum;
+        slices[i] = sum;
     }
 }
 
