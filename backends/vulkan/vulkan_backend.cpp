@@ -3,9 +3,12 @@
 
 #include "backends/vulkan/vulkan_backend.h"
 
+#include <future>
+
 #include "backends/api/device_list.h"
 #include "backends/vulkan/device/device_facts.h"
 #include "backends/vulkan/exec/load_plan.h"
+#include "backends/vulkan/exec/needed_pipelines.h"
 #include "backends/vulkan/exec/vulkan_session.h"
 
 namespace loader::vulkan {
@@ -26,7 +29,6 @@ class VulkanModel final : public backend::Model {
 public:
     VulkanModel(std::unique_ptr<LoadedParts> parts, backend::MemoryParts used)
         : m_parts(std::move(parts)), m_used(used) {}
-    ~VulkanModel() override { m_parts->pipelines->save(); }
 
     backend::LoadEffects effects() const override {
         return {m_used, std::string(nameOf(m_parts->device->tier())), 0};
@@ -108,18 +110,25 @@ Result<std::unique_ptr<backend::Model>> VulkanBackend::load(const graph::Program
     const std::string cacheFile =
         m_settings.cacheFolder.empty() ? "" : m_settings.cacheFolder + "/vulkan-pipelines.bin";
     LOADER_TRY(auto pipelines, PipelineStore::create(*openedDevice, cacheFile));
-    WeightLayout layout = WeightLayout::make(program, segments, limits);
-    LOADER_TRY(DeviceWeights placed, DeviceWeights::load(*openedDevice, program, weights, std::move(layout),
-                                                         progress, std::move(cancel)));
+    const backend::LoadOptions fitted = fitStep(program, segments, limits, options);
     const KernelChoice kernels(openedDevice->tier(), limits);
+    WeightLayout layout = WeightLayout::make(program, segments, limits);
+    const std::vector<PipelineKey> needed =
+        neededPipelines(program, segments, layout, kernels, limits, fitted);
+    // Drivers compile for seconds: that goes on while the weights travel.
+    auto compiling = std::async(std::launch::async,
+                                [&pipelines, &needed, cancel] { return pipelines->prepare(needed, cancel); });
+    auto placed = DeviceWeights::load(*openedDevice, program, weights, std::move(layout), progress, cancel);
+    LOADER_CHECK(compiling.get());
+    if (!placed.ok()) return std::move(placed).error();
     std::unique_ptr<LoadedParts> parts(new LoadedParts{program,
                                                        {weights.begin(), weights.end()},
                                                        {segments.begin(), segments.end()},
-                                                       fitStep(program, segments, limits, options),
+                                                       fitted,
                                                        std::move(openedDevice),
                                                        kernels,
                                                        std::move(pipelines),
-                                                       std::move(placed),
+                                                       std::move(placed).value(),
                                                        {}});
     return std::unique_ptr<backend::Model>(std::make_unique<VulkanModel>(std::move(parts), report.needed));
 }

@@ -4,7 +4,6 @@
 #include "backends/vulkan/exec/device_weights.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "backends/vulkan/device/weight_upload.h"
 #include "backends/vulkan/shaders/grid_words.h"
@@ -57,7 +56,7 @@ Result<DeviceWeights> DeviceWeights::load(ComputeDevice& device, const graph::Pr
     }
     const std::vector<float> vectors = vectorTable(made.layout, program, weights);
     const std::vector<std::uint32_t> grids =
-        made.layout.usesGrids ? gridWords() : std::vector<std::uint32_t>(1);
+        made.layout.usesGrids ? gridWords() : std::vector<std::uint32_t>{0};
     LOADER_TRY(made.vectors,
                DeviceBuffer::make(device, std::as_bytes(std::span(vectors)).size(), MemoryUse::Device));
     LOADER_TRY(made.grids,

@@ -3,18 +3,12 @@
 
 #include "backends/vulkan/exec/recorder.h"
 
+#include "backends/vulkan/exec/needed_pipelines.h"
+
 namespace loader::vulkan {
 namespace {
 
 constexpr std::uint64_t kWord = sizeof(std::uint32_t);
-
-std::vector<PipelineKey> keysOf(const CommandList& list) {
-    std::vector<PipelineKey> keys;
-    for (const Command& command : list.commands) {
-        if (const auto* dispatch = std::get_if<DispatchCommand>(&command)) keys.push_back(dispatch->pipeline);
-    }
-    return keys;
-}
 
 }  // namespace
 
@@ -32,7 +26,7 @@ Result<RecordedList> Recorder::record(const CommandList& list, CancelToken cance
     const ComputeDevice& device = *m_parts.device;
     {
         const std::lock_guard<std::mutex> lock(m_parts.making);
-        LOADER_CHECK(m_parts.pipelines->prepare(keysOf(list), std::move(cancel)));
+        LOADER_CHECK(m_parts.pipelines->prepare(pipelinesOf(list), std::move(cancel)));
     }
     const vk::CommandBufferAllocateInfo allocation(*m_pool, vk::CommandBufferLevel::ePrimary, 1);
     auto made = device.handle().allocateCommandBuffersUnique(allocation, device.dispatch());
@@ -77,7 +71,8 @@ void Recorder::put(vk::CommandBuffer commands, const DispatchCommand& dispatch) 
         m_layer = dispatch.kvLayer;
     }
     // A shader that can read a second matrix has its set bound whether it does or not.
-    const std::uint32_t second = dispatch.secondWeights != kNoWindow ? dispatch.secondWeights : dispatch.weights;
+    const std::uint32_t second =
+        dispatch.secondWeights != kNoWindow ? dispatch.secondWeights : dispatch.weights;
     if (second != kNoWindow && second != m_second) {
         bind(3, m_buffers.window(second));
         m_second = second;

@@ -98,11 +98,21 @@ Status StepRunner::step(std::span<const BatchItem> items, std::span<const std::u
         lists.push_back(&(*known)[i]);
     const bool wanted =
         std::any_of(items.begin(), items.end(), [](const BatchItem& item) { return item.wantsOutput; });
-    if (!hidden && wanted && m_headOp != nullptr)
-        return runHead(std::move(lists), items, request, out, cancel);
-    LOADER_CHECK(m_buffers->upload().flush(0, m_buffers->upload().bytes()));
-    LOADER_CHECK(submit(lists, items.size() <= KernelChoice::kVectorTokens, cancel));
-    return hidden && wanted ? readHidden(items, out) : Status();
+    if (!hidden && wanted && m_headOp != nullptr) {
+        LOADER_CHECK(runHead(std::move(lists), items, request, out, cancel));
+    } else {
+        LOADER_CHECK(m_buffers->upload().flush(0, m_buffers->upload().bytes()));
+        LOADER_CHECK(submit(lists, items.size() <= KernelChoice::kVectorTokens, cancel));
+        if (hidden && wanted) LOADER_CHECK(readHidden(items, out));
+    }
+    keepPipelines();
+    return {};
+}
+
+/// Now and not at the end: nobody knows how the process will end.
+void StepRunner::keepPipelines() {
+    const std::lock_guard<std::mutex> lock(m_parts.making);
+    m_parts.pipelines->save();
 }
 
 StepShape StepRunner::shapeOf(std::span<const BatchItem> items,

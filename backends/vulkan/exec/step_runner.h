@@ -45,6 +45,7 @@ private:
     StepRunner(LoadedParts& parts, const backend::SessionOptions& options)
         : m_parts(parts), m_options(options) {}
     Status open();
+    void keepPipelines();
     LoweringContext context() const;
     StepShape shapeOf(std::span<const backend::BatchItem> items,
                       std::span<const std::uint32_t> visibleEnds) const;

@@ -15,6 +15,7 @@
 #include "backends/reference/reference_backend.h"
 #include "core/engine/base/random.h"
 #include "core/host/split_model.h"
+#include "tests/contract/backend/vulkan_subjects.h"
 
 namespace loader::test {
 namespace {
@@ -27,6 +28,8 @@ std::vector<Subject> makeSubjects() {
         list.push_back({"cpu-" + name, "cpu", name, true});
     }
     list.push_back({"fake", "fake", "", false});
+    for (Subject& subject : vulkanSubjects())
+        list.push_back(std::move(subject));
     return list;
 }
 
@@ -73,6 +76,7 @@ double cosineOf(const std::vector<float>& a, const std::vector<float>& b) {
 std::unique_ptr<backend::Backend> Subject::make() const {
     if (backend == "cpu") return std::make_unique<cpu::CpuBackend>();
     if (backend == "fake") return std::make_unique<fake::FakeBackend>();
+    if (backend == "vulkan") return makeVulkan();
     return std::make_unique<backend::ReferenceBackend>();
 }
 

@@ -26,7 +26,7 @@ struct Subject {
     std::unique_ptr<backend::Backend> make() const;
 };
 
-/// The oracle, the CPU on every tier of this machine, the scripted back end.
+/// The oracle, the CPU and the first Vulkan device on the tiers that they have, the scripted back end.
 std::span<const Subject> subjects();
 const Subject& oracle();
 const Subject& subjectNamed(const std::string& name);

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: GGUF Loader contributors
+
+#include "tests/contract/backend/vulkan_subjects.h"
+
+#include <cstdlib>
+
+#include "backends/vulkan/device/compute_device.h"
+#include "backends/vulkan/vulkan_backend.h"
+
+namespace loader::test {
+
+std::vector<Subject> vulkanSubjects() {
+    std::vector<Subject> list;
+    const auto library = vulkan::VulkanLibrary::open(vulkan::VulkanLibrary::defaultNames());
+    if (!library.ok()) return list;
+    const auto device = vulkan::ComputeDevice::open(**library, {});
+    if (!device.ok()) return list;
+    const bool all = std::getenv("LOADER_TEST_LONG") != nullptr;
+    for (const vulkan::FeatureTier tier : vulkan::allFeatureTiers()) {
+        const bool ends = tier == vulkan::FeatureTier::Fp32 || tier == (*device)->tier();
+        if (tier > (*device)->tier() || (!all && !ends)) continue;
+        const std::string name(vulkan::nameOf(tier));
+        list.push_back({"vulkan-" + name, "vulkan", name, true});
+    }
+    return list;
+}
+
+std::unique_ptr<backend::Backend> makeVulkan() {
+    return std::make_unique<vulkan::VulkanBackend>();
+}
+
+}  // namespace loader::test
