@@ -83,6 +83,12 @@ void findX(Place place) {
     }
 }
 
+// Which of both buffers a weight of this workgroup is in. One place that decodes instead of two: modules stay
+// small, and unrolling makes a constant of it.
+uint bufferOf(uint weight) {
+    return PAIR == 0u ? 0u : weight / ROWS;
+}
+
 #ifdef INT8
 int xBytes[TOKENS * 8];
 float xScales[TOKENS];
@@ -119,10 +125,8 @@ void addProducts() {
     const uint blocks = push.columns / 32u;
     for (uint block = gl_LocalInvocationID.x; block < blocks; block += gl_WorkGroupSize.x) {
         loadBlock(block);
-        [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-            addBlock(0u, starts[r], block, r);
-            if (PAIR != 0u) addBlock(1u, starts[r], block, ROWS + r);
-        }
+        [[unroll]] for (uint w = 0u; w < WEIGHTS; ++w)
+            addBlock(bufferOf(w), starts[w % ROWS], block, w);
     }
 }
 #else
@@ -143,10 +147,8 @@ void addProducts() {
     for (uint group = gl_LocalInvocationID.x; group < groups; group += gl_WorkGroupSize.x) {
         [[unroll]] for (uint t = 0u; t < TOKENS; ++t)
             loadX(bases[t], group * 8u, lows[t], highs[t]);
-        [[unroll]] for (uint r = 0u; r < ROWS; ++r) {
-            addGroup(0u, starts[r], group, r);
-            if (PAIR != 0u) addGroup(1u, starts[r], group, ROWS + r);
-        }
+        [[unroll]] for (uint w = 0u; w < WEIGHTS; ++w)
+            addGroup(bufferOf(w), starts[w % ROWS], group, w);
     }
 }
 #endif

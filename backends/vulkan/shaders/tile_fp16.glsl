@@ -3,7 +3,7 @@
 //
 // Tiles of half precision: 88 bytes for each row and each token. Every eight columns are divided by a power of two,
 // so that no weight and no activation is too large for half precision, and none loses more than its rounding.
-// Eight products are added in half precision, all else in floats. Part of matmul.comp.
+// Sums are floats. Part of matmul.comp.
 
 #extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
 
@@ -52,14 +52,14 @@ float rowScales[THREAD_ROWS];
 
 void addGroup(uint token, uint t, uint group) {
     const uint at = token * TILE_STRIDE + group * 2u;
-    const f16vec4 low = xTile[at];
-    const f16vec4 high = xTile[at + 1u];
+    const vec4 low = vec4(xTile[at]);
+    const vec4 high = vec4(xTile[at + 1u]);
     const float scale = xScales[token * 4u + group];
     [[unroll]] for (uint r = 0u; r < THREAD_ROWS; ++r) {
-        const f16vec4 products = fma(rowHighs[r], high, rowLows[r] * low);
-        const f16vec2 two = products.xy + products.zw;
+        // Products of two halves are exact in floats, and hardware with mixed instructions converts for nothing.
+        const float sum = dot(vec4(rowLows[r]), low) + dot(vec4(rowHighs[r]), high);
         // One scale after the other: their product may be out of the range of floats where the sum is not.
-        sums[t * THREAD_ROWS + r] += ((float(two.x) + float(two.y)) * rowScales[r]) * scale;
+        sums[t * THREAD_ROWS + r] += (sum * rowScales[r]) * scale;
     }
 }
 

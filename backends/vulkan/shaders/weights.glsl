@@ -4,7 +4,7 @@
 // Rows of weights as they lie in the file, read in groups of eight columns. TYPE is the number of the tensor's type
 // (core/engine/quant/types.inc); every quantised type comes as eight signed bytes with a scale and an offset.
 // Rows may begin at any byte: bytes are cut out of words. `which` names the buffer, 0 of set 1 or 1 of set 3, and
-// is a literal wherever it is used, so that it costs nothing.
+// is a constant by the time a driver has unrolled what uses it.
 #ifndef WEIGHTS_GLSL
 #define WEIGHTS_GLSL
 
