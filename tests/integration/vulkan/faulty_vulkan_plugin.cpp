@@ -53,7 +53,8 @@ public:
         record();
         loader::vulkan::VulkanSettings settings;
         settings.libraryNames = {LOADER_FAULTS_LIBRARY};
-        settings.device.answerMs = LOADER_ANSWER_MS;
+        const std::string answer = textOf(folder + "/answer.txt");
+        if (!answer.empty()) settings.device.answerMs = std::stoull(answer);
         const char* cache = std::getenv("LOADER_VULKAN_CACHE");
         settings.cacheFolder = cache != nullptr ? cache : "";
         return std::unique_ptr<loader::backend::Backend>(

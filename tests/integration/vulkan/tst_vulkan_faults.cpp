@@ -186,7 +186,9 @@ void VulkanFaultsTest::hangs() {
     VulkanFaults faults(script.toStdString());
     const auto start = Clock::now();
     {
-        vulkan::VulkanBackend backend(FaultyModel::settings());
+        vulkan::VulkanSettings settings = FaultyModel::settings();
+        settings.device.answerMs = kAnswerMs;
+        vulkan::VulkanBackend backend(settings);
         auto model = m_model.load(backend);
         QVERIFY2(model.ok(), model.ok() ? "" : told(model.error()));
         faults.arm();
@@ -195,9 +197,9 @@ void VulkanFaultsTest::hangs() {
         QVERIFY(!rows.ok());
         QVERIFY2(rows.error().code() == Errc::B704, told(rows.error()));
         QVERIFY(Clock::now() - asked >= std::chrono::milliseconds(leastMs));
-        QVERIFY(Clock::now() - asked < std::chrono::milliseconds(leastMs + 3000));
+        QVERIFY(Clock::now() - asked < std::chrono::milliseconds(leastMs + 5000));
     }
-    QVERIFY(Clock::now() - start < 20s);
+    QVERIFY(Clock::now() - start < 30s);
     checkAgain();
 }
 
