@@ -229,7 +229,7 @@ void VulkanWorkers::sameAsProcessor() {
 /// V5: lost at each submission of an answer, once; the next worker on the same device goes on.
 void VulkanWorkers::lostOnce() {
     answerOf(105);
-    const std::uint64_t step = runsLong() ? 1 : 33;
+    const std::uint64_t step = runsLong() ? 1 : 50;
     int recovered = 0;
     for (std::uint64_t call = 1; call <= 100; call += step) {
         auto host = load("after=armed;vkQueueSubmit#" + std::to_string(call) + "=DEVICE_LOST");
@@ -250,7 +250,7 @@ void VulkanWorkers::lostOnce() {
 /// V1, V5: every worker loses the device after so many submissions; the processor ends the answer.
 void VulkanWorkers::lostForGood() {
     answerOf(105);
-    const std::uint64_t step = runsLong() ? 1 : 50;
+    const std::uint64_t step = runsLong() ? 9 : 99;
     for (std::uint64_t call = 1; call <= 100; call += step) {
         auto host = load("after=armed;vkQueueSubmit@" + std::to_string(call) + "+=DEVICE_LOST");
         QVERIFY(host.ok());
@@ -334,7 +334,7 @@ void VulkanWorkers::atLoad() {
 /// V7: so much memory, by and by; fewer layers on the device, in the end none, and always the same answer.
 void VulkanWorkers::memoryAtLoad() {
     std::set<std::uint32_t> layers;
-    for (const char* heap : {"24", "8", "1"}) {
+    for (const char* heap : {"24", "12", "1"}) {
         auto host = load("memory=card;heap=" + std::to_string(std::stoull(heap) << 20));
         QVERIFY2(host.ok(), host.ok() ? "" : told(host.error()));
         layers.insert((*host)->report().gpuLayers);
