@@ -11,6 +11,7 @@
 //          4 result   what the host reads afterwards
 //   set 1  0 weights  a window of whole rows of one tensor            set 3  0 a second one, of the same shape
 //   set 2  0 keys, 1 values of one layer: [sequence][kvHead][position], rows as kv_rows.glsl has them
+// Budget: one flat list of structs.
 #ifndef LOADER_VULKAN_PUSH_CONSTANTS_H
 #define LOADER_VULKAN_PUSH_CONSTANTS_H
 
