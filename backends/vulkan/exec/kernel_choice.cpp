@@ -31,7 +31,8 @@ std::uint32_t lanes(std::uint32_t count, std::uint32_t least, std::uint32_t most
 }  // namespace
 
 ProductForm KernelChoice::formOf(TensorType type) const {
-    return m_tier >= FeatureTier::Int8 && !isFloat(type) ? ProductForm::Integer : ProductForm::Float;
+    return !m_exact && m_tier >= FeatureTier::Int8 && !isFloat(type) ? ProductForm::Integer
+                                                                     : ProductForm::Float;
 }
 
 Choice KernelChoice::matvec(TensorType type, std::uint32_t columns, std::uint32_t tokens, bool pair) const {
