@@ -88,6 +88,7 @@ Status PipelineStore::makeCache() {
     }
     if (cache.result != vk::Result::eSuccess) return m_device->failure(cache.result, "vkCreatePipelineCache");
     m_cache = std::move(cache.value);
+    m_warm = !m_loaded.empty();
     return {};
 }
 

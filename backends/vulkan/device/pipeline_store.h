@@ -45,7 +45,7 @@ public:
     /// Writes the cache file, where something new was made. A failure is no reason not to go on.
     void save();
     /// Whether the cache file was there and could be trusted.
-    bool isWarm() const { return !m_loaded.empty(); }
+    bool isWarm() const { return m_warm; }
 
 private:
     PipelineStore() = default;
@@ -57,12 +57,13 @@ private:
     ComputeDevice* m_device = nullptr;
     std::string m_cacheFile;
     CacheOwner m_owner;
-    /// What the file held.
+    /// What the file holds.
     std::vector<std::uint8_t> m_loaded;
     Unique<vk::PipelineCache> m_cache;
     std::vector<Unique<vk::DescriptorSetLayout>> m_setLayouts;
     Unique<vk::PipelineLayout> m_layout;
     std::map<PipelineKey, Unique<vk::Pipeline>> m_pipelines;
+    bool m_warm = false;
     bool m_changed = false;
 };
 

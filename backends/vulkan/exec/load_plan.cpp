@@ -45,6 +45,7 @@ backend::LoadOptions fitStep(const graph::Program& program, std::span<const std:
 backend::PlanReport planOn(const graph::Program& program, std::span<const std::uint32_t> segments,
                            const DeviceLimits& limits, const backend::LoadOptions& options) {
     backend::PlanReport report;
+    if (segments.empty()) return report;
     const WeightLayout weights = WeightLayout::make(program, segments, limits);
     report.unsupported = weights.unsupported;
     const backend::LoadOptions fitted = fitStep(program, segments, limits, options);

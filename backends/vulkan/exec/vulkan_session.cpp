@@ -35,7 +35,7 @@ public:
           m_options(options),
           m_table(options.sequences, options.contextTokens),
           m_runner(std::move(runner)),
-          m_transfer(parts, options, m_runner->buffers().kv()) {}
+          m_transfer(parts, m_options, m_runner->buffers().kv()) {}
 
     Status forward(std::span<const BatchItem> batch, const OutputRequest& request, ForwardOutput& out,
                    CancelToken cancel) override {

@@ -37,10 +37,10 @@ public:
     LayoutBuilder(const graph::Program& program, const DeviceLimits& limits)
         : m_program(program), m_limits(limits) {
         m_window = std::min(limits.windowBytes, limits.allocationBytes);
-        m_window -= std::min(m_window, kSlack);
+        m_window -= std::min(m_window, kSlack + limits.alignment);
     }
 
-    void add(const graph::EmbedOp&) {}  // the host looks rows up, see session_inputs.h
+    void add(const graph::EmbedOp&) {}  // the host looks rows up, see StepRunner
     void add(const graph::NormOp& op) {
         vector(op.weight);
         vector(op.bias);
@@ -164,9 +164,9 @@ private:
     /// At the end of the last block, or in a new one.
     void place(WeightWindow& window) {
         const std::uint64_t align = std::max<std::uint64_t>(m_limits.alignment, 4);
-        const std::uint64_t room = window.bytes + kSlack;
+        const std::uint64_t room = (window.bytes + kSlack + align - 1) / align * align;
         std::vector<std::uint64_t>& blocks = m_layout.blocks;
-        const std::uint64_t at = blocks.empty() ? 0 : (blocks.back() + align - 1) / align * align;
+        const std::uint64_t at = blocks.empty() ? 0 : blocks.back();
         const std::uint64_t most = std::max(blockBytes(), room);
         if (blocks.empty() || at + room > most) {
             blocks.push_back(0);

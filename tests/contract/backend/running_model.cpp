@@ -28,8 +28,9 @@ std::vector<Subject> makeSubjects() {
         list.push_back({"cpu-" + name, "cpu", name, true});
     }
     list.push_back({"fake", "fake", "", false});
-    for (Subject& subject : vulkanSubjects())
-        list.push_back(std::move(subject));
+    for (Subject& subject : vulkanSubjects()) {
+        if (subject.tier == "fp32") list.push_back(std::move(subject));
+    }
     return list;
 }
 
@@ -85,15 +86,26 @@ std::span<const Subject> subjects() {
     return list;
 }
 
+std::span<const Subject> roundingSubjects() {
+    static const std::vector<Subject> list = [] {
+        std::vector<Subject> rounding = vulkanSubjects();
+        std::erase_if(rounding, [](const Subject& subject) { return subject.tier == "fp32"; });
+        return rounding;
+    }();
+    return list;
+}
+
 const Subject& oracle() {
     return subjects().front();
 }
 
 const Subject& subjectNamed(const std::string& name) {
-    const auto list = subjects();
-    const auto found =
-        std::find_if(list.begin(), list.end(), [&](const Subject& subject) { return subject.name == name; });
-    return found == list.end() ? list.front() : *found;
+    for (const auto& list : {subjects(), roundingSubjects()}) {
+        for (const Subject& subject : list) {
+            if (subject.name == name) return subject;
+        }
+    }
+    return oracle();
 }
 
 Result<SourcePointer> sourceOf(ModelParts parts) {

@@ -28,6 +28,8 @@ struct Subject {
 
 /// The oracle, the CPU and the first Vulkan device on the tiers that they have, the scripted back end.
 std::span<const Subject> subjects();
+/// Further tiers of devices that round floats to halves or bytes: for tests with tolerances of their own.
+std::span<const Subject> roundingSubjects();
 const Subject& oracle();
 const Subject& subjectNamed(const std::string& name);
 

@@ -55,6 +55,17 @@ Tolerance toleranceOf(const Subject& subject, quant::TensorType type) {
     return toleranceOf(cpu::ActivationKind::Q8Block256);
 }
 
+/// Every subject that computes, but the oracle.
+std::vector<Subject> measuredSubjects() {
+    std::vector<Subject> list;
+    for (const auto& from : {subjects(), roundingSubjects()}) {
+        for (const Subject& subject : from) {
+            if (subject.computes && subject.name != oracle().name) list.push_back(subject);
+        }
+    }
+    return list;
+}
+
 /// The model of the type test: everything of one type but the head. Rows of random blocks are no rows of a
 /// trained model: in types with an offset all values of a block may have one sign, and a head of such rows
 /// gives logits that are nearly one number, next to which any rounding is large.
@@ -207,8 +218,7 @@ void TestBackendLogits::separateExpertsEqualJoinedOnes() {
 void TestBackendLogits::variantEqualsOracle_data() {
     QTest::addColumn<QString>("subject");
     QTest::addColumn<QString>("variant");
-    for (const Subject& subject : subjects()) {
-        if (!subject.computes || subject.name == oracle().name) continue;
+    for (const Subject& subject : measuredSubjects()) {
         for (const std::string_view name : modelVariants()) {
             const std::string variant(name);
             QTest::addRow("%s %s", subject.name.c_str(), variant.c_str())
@@ -238,8 +248,7 @@ void TestBackendLogits::typeEqualsOracle_data() {
     QTest::addColumn<int>("type");
     for (const quant::TypeInfo& info : quant::allTypes()) {
         if (info.role != quant::TypeRole::Weight) continue;
-        for (const Subject& subject : subjects()) {
-            if (!subject.computes || subject.name == oracle().name) continue;
+        for (const Subject& subject : measuredSubjects()) {
             QTest::addRow("%s %s", subject.name.c_str(), std::string(info.name).c_str())
                 << QString::fromStdString(subject.name) << int(info.type);
         }
@@ -298,8 +307,7 @@ void TestBackendLogits::expertsOfTypeEqualOracle_data() {
     QTest::addColumn<int>("type");
     for (const quant::TensorType type : {quant::TensorType::F16, quant::TensorType::Q8_0,
                                          quant::TensorType::Q4_K, quant::TensorType::MXFP4}) {
-        for (const Subject& subject : subjects()) {
-            if (!subject.computes || subject.name == oracle().name) continue;
+        for (const Subject& subject : measuredSubjects()) {
             QTest::addRow("%s %s", subject.name.c_str(), std::string(quant::typeName(type)).c_str())
                 << QString::fromStdString(subject.name) << int(type);
         }
@@ -343,8 +351,7 @@ void TestBackendLogits::kvTypeEqualsOracle_data() {
     QTest::addColumn<QString>("subject");
     QTest::addColumn<QString>("variant");
     QTest::addColumn<int>("kv");
-    for (const Subject& subject : subjects()) {
-        if (!subject.computes || subject.name == oracle().name) continue;
+    for (const Subject& subject : measuredSubjects()) {
         for (const char* variant : {"llama", "gpt2", "llama-head-lengths", "llama-layers-differ"}) {
             for (const backend::KvType kv : {backend::KvType::F16, backend::KvType::Q8_0}) {
                 QTest::addRow("%s %s %s", subject.name.c_str(), variant, kvName(kv))
