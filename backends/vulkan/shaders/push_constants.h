@@ -4,6 +4,7 @@
 // What every dispatch is told, as C++ and the shaders both read it: plain structs of 32-bit words, at most
 // 128 bytes. Offsets and strides into the arena, the vectors and the step are in words of 32 bits; `token`
 // counts the rows of a step. LOADER_NONE stands for "there is none".
+// Budget: one flat list of structs.
 //
 // Buffers of every shader:
 //   set 0  0 arena    activations, one row of each slot per token
@@ -14,7 +15,6 @@
 //   set 1  0 weights  a window of whole rows of one tensor
 //   set 2  0 keys, 1 values of one layer: [sequence][kvHead][position], rows as kv_rows.glsl has them
 //   set 3  0 weights  a second window, of the same shape
-// Budget: one flat list of structs.
 #ifndef LOADER_VULKAN_PUSH_CONSTANTS_H
 #define LOADER_VULKAN_PUSH_CONSTANTS_H
 
