@@ -6,20 +6,10 @@
 // made pipelines.
 
 #include <QObject>
-#include <cstdlib>
 #include <exception>
 
 #include "backends/api/plugin.h"
 #include "backends/vulkan/vulkan_backend.h"
-
-namespace {
-
-const char* variable(const char* name) {
-    const char* value = std::getenv(name);
-    return value != nullptr ? value : "";
-}
-
-}  // namespace
 
 class VulkanPlugin final : public QObject, public loader::backend::BackendPlugin {
     Q_OBJECT
@@ -32,10 +22,11 @@ public:
         try {
             VulkanSettings settings;
             LOADER_TRY(const FeatureChoice choice,
-                       readFeatureChoice(variable("LOADER_VULKAN_TIER"), variable("LOADER_VULKAN_WITHOUT")));
+                       readFeatureChoice(qEnvironmentVariable("LOADER_VULKAN_TIER").toStdString(),
+                                         qEnvironmentVariable("LOADER_VULKAN_WITHOUT").toStdString()));
             settings.device.most = choice.most;
             settings.device.without = choice.without;
-            settings.cacheFolder = variable("LOADER_VULKAN_CACHE");
+            settings.cacheFolder = qEnvironmentVariable("LOADER_VULKAN_CACHE").toStdString();
             return std::unique_ptr<loader::backend::Backend>(
                 std::make_unique<VulkanBackend>(std::move(settings)));
         } catch (const std::exception& failure) {

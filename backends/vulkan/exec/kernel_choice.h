@@ -24,7 +24,9 @@ enum class ProductForm : std::uint8_t { Float, Integer };
 /// @thread const
 class KernelChoice {
 public:
-    KernelChoice(FeatureTier tier, const DeviceLimits& limits) : m_tier(tier), m_limits(limits) {}
+    /// @param exact activations are never rounded to bytes
+    KernelChoice(FeatureTier tier, const DeviceLimits& limits, bool exact)
+        : m_tier(tier), m_limits(limits), m_exact(exact) {}
 
     ProductForm formOf(quant::TensorType type) const;
     /// Few tokens, each weight read once for all of them. @param pair the second matrix gates the first
@@ -51,6 +53,7 @@ public:
 private:
     FeatureTier m_tier;
     DeviceLimits m_limits;
+    bool m_exact;
 };
 
 }  // namespace loader::vulkan
