@@ -4,9 +4,10 @@
 // Devices that are smaller, older or otherwise made than the one at hand: the same results by other ways, or
 // a refusal that says why. Rows are named after docs/vulkan.md, "Faults".
 
-#include <set>
+#include <QFile>
 
 #include "backends/cpu/exec/cpu_backend.h"
+#include "backends/vulkan/device/device_buffer.h"
 #include "core/engine/base/device_properties.h"
 #include "core/host/self_test.h"
 #include "tests/integration/vulkan/vulkan_fault_test.h"
@@ -44,6 +45,10 @@ private Q_SLOTS:
     void lowerTier();
     void library_data();
     void library();
+    void drivers_data();
+    void drivers();
+    void memoryIsCleared();
+    void hostSeesWhatItAsksFor();
     void heapOfTheDevice();
     void heapTooSmall();
     void budgetDrops();
@@ -204,6 +209,81 @@ void VulkanLimits::library() {
     QVERIFY(!rows.ok());
     QCOMPARE(std::string(rows.error().name()), code.toStdString());
     QVERIFY(!rows.error().action().empty());
+}
+
+void VulkanLimits::drivers_data() {
+    QTest::addColumn<QString>("description");
+    const auto row = [](const char* name, const char* library) {
+        QTest::newRow(name) << QString(R"({"file_format_version": "1.0.0", "ICD": {"library_path": "%1",
+                                          "api_version": "1.3.0"}})")
+                                   .arg(library);
+    };
+    QTest::newRow("V12 no description") << QString();
+    QTest::newRow("V12 a description that is none") << QString("{\"ICD\": ");
+    QTest::newRow("V12 noise") << QString("\x01\x02{{{").repeated(1000);
+    row("V12 a library that is missing", "/nonexistent/libvulkan_none.so");
+    row("V12 a library without the functions", "libm.so.6");
+    row("V12 a text in place of a library", "/etc/passwd");
+    row("V12 a folder in place of a library", "/etc");
+}
+
+/// V12: what the system says of its drivers is broken; asked of the real library.
+void VulkanLimits::drivers() {
+    QFETCH(QString, description);
+    const QString path = m_model.folder.path() + "/driver.json";
+    QFile::remove(path);
+    if (!description.isEmpty()) {
+        QFile file(path);
+        QVERIFY(file.open(QFile::WriteOnly));
+        file.write(description.toUtf8());
+    }
+    const char* const names[] = {"VK_DRIVER_FILES", "VK_ICD_FILENAMES"};
+    QByteArray before[2];
+    for (int i = 0; i < 2; ++i) {
+        before[i] = qgetenv(names[i]);
+        qputenv(names[i], path.toUtf8());
+    }
+    const auto devices = vulkan::VulkanBackend().devices();
+    auto rows = m_model.run({});
+    for (int i = 0; i < 2; ++i) {
+        if (before[i].isEmpty())
+            qunsetenv(names[i]);
+        else
+            qputenv(names[i], before[i]);
+    }
+    for (const Error& error : {devices.error(), rows.error()}) {
+        QVERIFY2(error.code() == Errc::B721 || error.code() == Errc::B722, told(error));
+        QVERIFY(!error.action().empty());
+    }
+    QVERIFY(vulkan::VulkanBackend().devices().ok());
+}
+
+/// V27: whatever the driver gives, it is empty when we get it.
+void VulkanLimits::memoryIsCleared() {
+    VulkanFaults faults("dirty=yes");
+    const auto library = vulkan::VulkanLibrary::open({VulkanFaults::kLibrary});
+    QVERIFY(library.ok());
+    auto device = vulkan::ComputeDevice::open(**library, {});
+    QVERIFY2(device.ok(), device.ok() ? "" : told(device.error()));
+    int seen = 0;
+    for (const auto use :
+         {vulkan::MemoryUse::Device, vulkan::MemoryUse::Upload, vulkan::MemoryUse::Readback}) {
+        const auto buffer = vulkan::DeviceBuffer::make(**device, 100'000, use);
+        QVERIFY(buffer.ok());
+        // Memory that only the device sees is looked at where a device shares it with the host.
+        for (const std::byte byte : buffer->mapped())
+            QCOMPARE(byte, std::byte{0});
+        seen += buffer->mapped().empty() ? 0 : 1;
+    }
+    QVERIFY(seen >= 2);
+}
+
+/// V17: that rows with memory that is not coherent can fail at all.
+void VulkanLimits::hostSeesWhatItAsksFor() {
+    VulkanFaults faults("memory=incoherent;vkInvalidateMappedMemoryRanges@1+=skip");
+    auto rows = m_model.run();
+    QVERIFY(faults.fired() > 0);
+    QVERIFY(!rows.ok() || !(likeness(*rows, m_expected) >= kAlike));
 }
 
 /// V9: what is told to the estimate is the large heap, not the first.

@@ -6,7 +6,7 @@ No message may come. That messages would come is shown first: a buffer that is n
 barrier, both made by the faulty layer above the validation layer. A second configuration runs with that layer
 below, which lowers the device's limits: the validation layer then holds us to them.
 
-By default a few rows of each function run, with LOADER_TEST_LONG all of them. Ends with 77, which is
+By default a few rows run, with LOADER_TEST_LONG all of them. Ends with 77, which is
 "skipped", where there is no Vulkan device or no validation layer.
 """
 
@@ -25,9 +25,12 @@ MANIFEST_FOLDERS = ("/usr/share/vulkan/explicit_layer.d", "/usr/local/share/vulk
                     "/etc/vulkan/explicit_layer.d")
 PROGRAMS = ("tst_backend_batches", "tst_backend_logits", "tst_backend_outputs", "tst_backend_split",
             "tst_backend_state")
-# Rows of one function that run by default: every so many of them.
-SHORT_PROGRAMS = ("tst_backend_batches", "tst_backend_logits", "tst_backend_state")
-SHORT_ROWS = 1
+# Functions of which one row runs by default; with LOADER_TEST_LONG all rows of all.
+SHORT = {
+    "tst_backend_batches": ("copyContinuesAlike",),
+    "tst_backend_outputs": ("topTokensAreTheBestLogits",),
+    "tst_backend_state": ("restoredSequenceGoesOn", "partsRestoreTheirLayers"),
+}
 LEAST_LIMITS = (
     "limit.maxComputeWorkGroupInvocations=128;limit.maxComputeWorkGroupSizeX=128;"
     "limit.maxComputeSharedMemorySize=16384;limit.maxPushConstantsSize=128;limit.maxBoundDescriptorSets=4;"
@@ -58,21 +61,18 @@ def run(command, variables):
     return done.returncode, done.stdout, [line for line in done.stdout.splitlines() if MESSAGE.search(line)]
 
 
-def vulkan_rows(program, everything):
-    """"function:tag" of the rows that run on Vulkan, as Qt Test takes them."""
+def vulkan_rows(program, functions):
+    """"function:tag" of the rows that run on Vulkan, as Qt Test takes them; of some functions only the last."""
     listed = subprocess.run([program, "-datatags"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                             check=True).stdout
     by_function = {}
     for line in listed.splitlines():
         words = line.split(maxsplit=2)
-        if len(words) == 3 and "vulkan" in words[2]:
+        if len(words) == 3 and "vulkan" in words[2] and words[1] in (functions or (words[1],)):
             by_function.setdefault(words[1], []).append(words[2])
-    rows = []
-    for function, tags in by_function.items():
-        # The last is of the highest tier.
-        chosen = tags if everything else tags[-SHORT_ROWS:]
-        rows += [f"{function}:{tag}" for tag in chosen]
-    return rows
+    # The last is of the highest tier.
+    return [f"{function}:{tag}" for function, tags in by_function.items()
+            for tag in (tags[-1:] if functions else tags)]
 
 
 def check(program, rows, variables, name):
@@ -103,8 +103,9 @@ def main():
         print("skipped: the Vulkan validation layers are not installed")
         return SKIPPED
     ours = str(build / "tests" / "vulkan_layers")
-    programs = [str(build / "tests" / name) for name in (PROGRAMS if everything else SHORT_PROGRAMS)]
-    rows = {program: vulkan_rows(program, everything) for program in programs}
+    programs = {str(build / "tests" / name): None if everything else SHORT[name]
+                for name in (PROGRAMS if everything else SHORT)}
+    rows = {program: vulkan_rows(program, functions) for program, functions in programs.items()}
     if not any(rows.values()):
         print("skipped: there is no Vulkan device")
         return SKIPPED
@@ -113,7 +114,7 @@ def main():
         above = (folder, [FAULTS, VALIDATION], [ours, system])
         below = (folder, [VALIDATION, FAULTS], [system, ours])
         witness = str(build / "tests" / "tst_backend_state")
-        row = vulkan_rows(witness, False)[0]
+        row = rows[witness][0]
         faults = shows(witness, row, environment(*above, "vkDestroyBuffer@1=skip"), "VUID-vkDestroyDevice")
         faults += shows(witness, row, environment(*above, "vkCmdPipelineBarrier@3+=skip"), "SYNC-HAZARD")
         for program in programs:

@@ -39,6 +39,14 @@ bool maps(std::int64_t process, const char* library) {
     return false;
 }
 
+/// What was tried, for messages.
+QByteArray words(const protocol::LoadReport& report) {
+    QByteArray text;
+    for (const protocol::LoadStep& step : report.steps)
+        text += QByteArray::fromStdString(step.backend + " " + step.result + ": " + step.reason + "; ");
+    return text;
+}
+
 std::size_t countSteps(const protocol::LoadReport& report, const char* backend, const char* result) {
     std::size_t count = 0;
     for (const protocol::LoadStep& step : report.steps)
@@ -200,7 +208,7 @@ void VulkanWorkers::trustDevices(bool tested) {
 void VulkanWorkers::undisturbed() {
     auto host = load({});
     QVERIFY(host.ok());
-    QCOMPARE((*host)->report().backend, std::string("vulkan"));
+    QVERIFY2((*host)->report().backend == "vulkan", words((*host)->report()));
     const std::uint64_t before = m_host.record->callsOf(QueueSubmit);
     std::string shown;
     checkAnswer(answer(**host, shown), shown);
@@ -234,12 +242,12 @@ void VulkanWorkers::lostOnce() {
     for (std::uint64_t call = 1; call <= 100; call += step) {
         auto host = load("after=armed;vkQueueSubmit#" + std::to_string(call) + "=DEVICE_LOST");
         QVERIFY2(host.ok(), host.ok() ? "" : told(host.error()));
-        QCOMPARE((*host)->report().backend, std::string("vulkan"));
+        QVERIFY2((*host)->report().backend == "vulkan", words((*host)->report()));
         std::string shown;
         checkAnswer(answer(**host, shown), shown);
         if (QTest::currentTestFailed()) return;
         QCOMPARE(m_host.record->fired.load(), std::uint64_t{1});
-        QCOMPARE((*host)->report().backend, std::string("vulkan"));
+        QVERIFY2((*host)->report().backend == "vulkan", words((*host)->report()));
         QCOMPARE(countSteps((*host)->report(), "vulkan", "lost"), std::size_t{1});
         ++recovered;
     }
@@ -260,7 +268,7 @@ void VulkanWorkers::lostForGood() {
         if (QTest::currentTestFailed()) return;
         QVERIFY(Clock::now() - start < 60s);
         // It counts from anew in each worker: late losses leave the second one enough.
-        if (call < 40) QCOMPARE((*host)->report().backend, std::string("cpu"));
+        if (call < 40) QVERIFY2((*host)->report().backend == "cpu", words((*host)->report()));
         QVERIFY(countSteps((*host)->report(), "vulkan", "lost") >= 1);
     }
     answerOf(kTokens);
@@ -289,7 +297,7 @@ void VulkanWorkers::faults() {
     auto host = load("after=armed;" + script.toStdString());
     m_host.options.worker.limits = usual;
     QVERIFY2(host.ok(), host.ok() ? "" : told(host.error()));
-    QCOMPARE((*host)->report().backend, std::string("vulkan"));
+    QVERIFY2((*host)->report().backend == "vulkan", words((*host)->report()));
     std::string shown;
     const auto start = Clock::now();
     checkAnswer(answer(**host, shown), shown);
@@ -323,7 +331,7 @@ void VulkanWorkers::atLoad() {
     auto host = load(script.toStdString());
     trustDevices(true);
     QVERIFY2(host.ok(), host.ok() ? "" : told(host.error()));
-    QCOMPARE((*host)->report().backend, std::string("cpu"));
+    QVERIFY2((*host)->report().backend == "cpu", words((*host)->report()));
     const protocol::LoadStep& first = (*host)->report().steps.front();
     QCOMPARE(first.backend, std::string("vulkan"));
     QVERIFY2(first.reason.find(code.toStdString()) != std::string::npos, first.reason.c_str());
@@ -369,7 +377,7 @@ void VulkanWorkers::probes() {
     options.worker.limits.step = 4000ms;
     auto host = ModelHost::load(m_host.request, options, {}, {});
     QVERIFY2(host.ok(), host.ok() ? "" : told(host.error()));
-    QCOMPARE((*host)->report().backend, std::string("cpu"));
+    QVERIFY2((*host)->report().backend == "cpu", words((*host)->report()));
     const protocol::LoadStep& first = (*host)->report().steps.front();
     QCOMPARE(first.backend, std::string("vulkan"));
     QVERIFY2(first.reason.find(says.toStdString()) != std::string::npos, first.reason.c_str());
@@ -396,7 +404,7 @@ void VulkanWorkers::softwareDevice() {
     m_host.write("faults.txt", "type=cpu");
     auto host = ModelHost::load(m_host.request, m_host.options, {}, {});
     QVERIFY2(host.ok(), host.ok() ? "" : told(host.error()));
-    QCOMPARE((*host)->report().backend, std::string("cpu"));
+    QVERIFY2((*host)->report().backend == "cpu", words((*host)->report()));
     QVERIFY((*host)->report().steps.front().reason.find("only when it is named") != std::string::npos);
 }
 
@@ -442,7 +450,7 @@ void VulkanWorkers::cancelled() {
     m_host.record->armed = 0;
     std::string shown;
     checkAnswer(answer(**host, shown), shown);
-    QCOMPARE((*host)->report().backend, std::string("vulkan"));
+    QVERIFY2((*host)->report().backend == "vulkan", words((*host)->report()));
 }
 
 }  // namespace loader::test

@@ -3,6 +3,7 @@
 
 #include "tests/support/vulkan_faults/fault_script.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace loader::test {
@@ -13,6 +14,21 @@ constexpr std::string_view kFunctionNames[] = {
 #define LOADER_FAULT_DEVICE(name, objects, loses) "vk" #name,
 #include "tests/support/vulkan_faults/fault_functions.inc"
 };
+
+constexpr std::string_view kLimits[] = {
+#define LOADER_FAULT_LIMIT(name, structureType, Structure, member) #name,
+#include "tests/support/vulkan_faults/limits.inc"
+};
+constexpr std::string_view kFeatures[] = {
+#define LOADER_FAULT_FEATURE(structureType, Structure, member) #member,
+#include "tests/support/vulkan_faults/features.inc"
+};
+
+/// A name that is mistyped would make a fault that never happens.
+template <class List>
+bool isIn(const List& list, std::string_view name) {
+    return std::find(std::begin(list), std::end(list), name) != std::end(list);
+}
 
 struct NamedResult {
     std::string_view name;
@@ -125,8 +141,11 @@ bool readHidden(std::string_view text, std::set<std::string, std::less<>>& out) 
 bool readPart(std::string_view key, std::string_view value, FaultScript& out) {
     constexpr std::string_view kLimit = "limit.";
     if (key.starts_with("vk")) return readRule(key, value, out);
-    if (key.starts_with(kLimit)) return number(value, out.limits[std::string(key.substr(kLimit.size()))]);
-    if (key == "feature") return readHidden(value, out.hiddenFeatures);
+    if (key.starts_with(kLimit)) {
+        const std::string_view limit = key.substr(kLimit.size());
+        return isIn(kLimits, limit) && number(value, out.limits[std::string(limit)]);
+    }
+    if (key == "feature") return readHidden(value, out.hiddenFeatures) && isIn(kFeatures, value.substr(1));
     if (key == "extension") return readHidden(value, out.hiddenExtensions);
     if (key == "api") return readVersion(value, out.apiVersion);
     if (key == "subgroup") return number(value, out.subgroup);
