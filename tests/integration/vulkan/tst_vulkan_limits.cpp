@@ -251,6 +251,7 @@ void VulkanLimits::drivers() {
         else
             qputenv(names[i], before[i]);
     }
+    QVERIFY(!devices.ok() && !rows.ok());
     for (const Error& error : {devices.error(), rows.error()}) {
         QVERIFY2(error.code() == Errc::B721 || error.code() == Errc::B722, told(error));
         QVERIFY(!error.action().empty());

@@ -64,6 +64,13 @@ struct VulkanHost : HostFixture {
 
     VulkanHost() {
         tokens = kTokens;
+        TinyModelOptions tiny;
+        tiny.layers = 3;
+        tiny.feedForward = 256;
+        tiny.context = 512;
+        auto made = TinyModel::make(tiny);
+        if (!made.ok() || !made->write(model).ok()) model.clear();
+        request.batchTokens = 16;
         const QString name = "/faulty_vulkan.so";
         const bool copied = QFile::copy(QStringLiteral(LOADER_FAULTY_VULKAN), plugins.path() + name);
         record = mapFaultRecord((plugins.path() + "/counts.bin").toStdString());
@@ -250,6 +257,7 @@ void VulkanWorkers::lostOnce() {
         QVERIFY2((*host)->report().backend == "vulkan", words((*host)->report()));
         QCOMPARE(countSteps((*host)->report(), "vulkan", "lost"), std::size_t{1});
         ++recovered;
+        if (recovered % 20 == 0) qInfo("%d recovered", recovered);
     }
     qInfo("%d of %d recovered", recovered, static_cast<int>((100 + step - 1) / step));
     answerOf(kTokens);
@@ -341,9 +349,13 @@ void VulkanWorkers::atLoad() {
 
 /// V7: so much memory, by and by; fewer layers on the device, in the end none, and always the same answer.
 void VulkanWorkers::memoryAtLoad() {
+    auto whole = load({});
+    QVERIFY(whole.ok());
+    const std::uint64_t bytes = (*whole)->report().estimatedBytes;
+    whole->reset();
     std::set<std::uint32_t> layers;
-    for (const char* heap : {"24", "12", "1"}) {
-        auto host = load("memory=card;heap=" + std::to_string(std::stoull(heap) << 20));
+    for (const std::uint64_t percent : {400, 70, 5}) {
+        auto host = load("memory=card;heap=" + std::to_string(bytes / 100 * percent));
         QVERIFY2(host.ok(), host.ok() ? "" : told(host.error()));
         layers.insert((*host)->report().gpuLayers);
         std::string shown;
