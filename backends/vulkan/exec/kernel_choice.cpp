@@ -13,10 +13,6 @@ namespace {
 
 using quant::TensorType;
 
-bool isFloat(TensorType type) {
-    return type == TensorType::F32 || type == TensorType::F16 || type == TensorType::BF16;
-}
-
 /// A shader in the form that a tier has of it.
 ShaderId inTier(FeatureTier tier, bool integer, ShaderId plain, ShaderId half, ShaderId byte) {
     if (integer) return byte;
@@ -39,8 +35,9 @@ std::uint64_t attendBytes(std::uint64_t rows, std::uint64_t positions, std::uint
 }  // namespace
 
 ProductForm KernelChoice::formOf(TensorType type) const {
-    return !m_exact && m_tier >= FeatureTier::Int8 && !isFloat(type) ? ProductForm::Integer
-                                                                     : ProductForm::Float;
+    return !m_exact && m_tier >= FeatureTier::Int8 && familyOf(type) != WeightFamily::Float
+               ? ProductForm::Integer
+               : ProductForm::Float;
 }
 
 Choice KernelChoice::matvec(TensorType type, std::uint32_t columns, std::uint32_t tokens, bool pair) const {
@@ -50,8 +47,9 @@ Choice KernelChoice::matvec(TensorType type, std::uint32_t columns, std::uint32_
     Choice choice;
     choice.rows = pair ? 2 : 4;
     choice.tokens = std::bit_ceil(std::min(tokens, kVectorTokens));
-    choice.key = {inTier(m_tier, integer, ShaderId::Matvec, ShaderId::MatvecFp16, ShaderId::MatvecInt8),
-                  {threads, static_cast<std::uint32_t>(type), choice.tokens, choice.rows, pair ? 1u : 0u}};
+    choice.key = {
+        inFamily(inTier(m_tier, integer, ShaderId::Matvec, ShaderId::MatvecFp16, ShaderId::MatvecInt8), type),
+        {threads, static_cast<std::uint32_t>(type), choice.tokens, choice.rows, pair ? 1u : 0u}};
     return choice;
 }
 
@@ -63,8 +61,9 @@ Choice KernelChoice::matmul(TensorType type, std::uint32_t tokens) const {
     choice.rows = large ? 64 : 32;
     choice.tokens = large && tokens > 32 ? 64 : 32;
     const std::uint32_t threads = (choice.rows / kEach) * (choice.tokens / kEach);
-    choice.key = {inTier(m_tier, integer, ShaderId::Matmul, ShaderId::MatmulFp16, ShaderId::MatmulInt8),
-                  {threads, static_cast<std::uint32_t>(type), choice.rows, choice.tokens, kEach, kEach}};
+    choice.key = {
+        inFamily(inTier(m_tier, integer, ShaderId::Matmul, ShaderId::MatmulFp16, ShaderId::MatmulInt8), type),
+        {threads, static_cast<std::uint32_t>(type), choice.rows, choice.tokens, kEach, kEach}};
     return choice;
 }
 
