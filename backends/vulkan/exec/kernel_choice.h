@@ -26,7 +26,8 @@ class KernelChoice {
 public:
     KernelChoice(FeatureTier tier, const DeviceLimits& limits) : m_tier(tier), m_limits(limits) {}
 
-    ProductForm formOf(quant::TensorType type) const;
+    /// @param few what goes through matvec, as few tokens and experts do
+    ProductForm formOf(quant::TensorType type, bool few) const;
     /// Few tokens, each weight read once for all of them. @param pair the second matrix gates the first
     Choice matvec(quant::TensorType type, std::uint32_t columns, std::uint32_t tokens, bool pair) const;
     Choice matmul(quant::TensorType type, std::uint32_t tokens) const;
@@ -49,6 +50,8 @@ public:
     static constexpr std::uint32_t kLine = 128;
 
 private:
+    Choice matmulByMatrices(quant::TensorType type, std::uint32_t tokens) const;
+
     FeatureTier m_tier;
     DeviceLimits m_limits;
 };
