@@ -65,16 +65,16 @@ Choice KernelChoice::matmul(TensorType type, std::uint32_t tokens) const {
 /// Each subgroup multiplies a part of a tile; large ones have four parts where that many subgroups go
 /// together.
 Choice KernelChoice::matmulByMatrices(TensorType type, std::uint32_t tokens) const {
-    constexpr std::uint32_t kPart = 32;
+    const MatrixShape& shape = m_limits.matrix;
+    const std::uint32_t part = 2 * std::max(shape.rows, shape.tokens);
     const std::uint32_t parts =
         std::clamp(std::bit_floor(m_limits.invocations / m_limits.subgroupMost), 1u, 4u);
     Choice choice;
-    choice.tokens = parts == 4 && tokens > kPart ? 2 * kPart : kPart;
-    choice.rows = parts * kPart * kPart / choice.tokens;
-    const MatrixShape& shape = m_limits.matrix;
+    choice.tokens = parts == 4 && tokens > part ? 2 * part : part;
+    choice.rows = parts * part * part / choice.tokens;
     choice.key = {ShaderId::MatmulMatrix,
                   {parts * m_limits.subgroupMost, static_cast<std::uint32_t>(type), choice.rows,
-                   choice.tokens, kPart, kPart, shape.rows, shape.tokens, shape.columns}};
+                   choice.tokens, part, part, shape.rows, shape.tokens, shape.columns}};
     return choice;
 }
 

@@ -60,7 +60,7 @@ std::vector<Variant> matrixVariants(const vulkan::DeviceLimits& limits) {
         return Variant{subgroups * limits.subgroupMost,
                        {rows, tokens, part, part, shape.rows, shape.tokens, shape.columns}};
     };
-    if (!isLong()) return {variant(4, 64, 64, 32)};
+    if (!isLong()) return {variant(4, 32, 32, 16)};
     return {variant(4, 64, 64, 32), variant(2, 64, 32, 32), variant(3, 16, 32, 16), variant(1, 16, 16, 16)};
 }
 
