@@ -111,7 +111,7 @@ Result<std::unique_ptr<backend::Model>> VulkanBackend::load(const graph::Program
         m_settings.cacheFolder.empty() ? "" : m_settings.cacheFolder + "/vulkan-pipelines.bin";
     LOADER_TRY(auto pipelines, PipelineStore::create(*openedDevice, cacheFile));
     const backend::LoadOptions fitted = fitStep(program, segments, limits, options);
-    const KernelChoice kernels(openedDevice->tier(), limits);
+    const KernelChoice kernels(openedDevice->tier(), limits, program.width <= m_settings.exactWidth);
     WeightLayout layout = WeightLayout::make(program, segments, limits);
     const std::vector<PipelineKey> needed =
         neededPipelines(program, segments, layout, kernels, limits, fitted);

@@ -16,6 +16,9 @@ struct VulkanSettings {
     std::vector<std::string> libraryNames = VulkanLibrary::defaultNames();
     /// What is left unused of devices, and limits that tests lower. Its id is not used.
     DeviceSettings device;
+    /// In models up to this width activations are not rounded to bytes: with few dimensions the roundings do not
+    /// average out, and such models are quick anyway.
+    std::uint32_t exactWidth = 768;
     /// Where made pipelines are kept between runs; empty keeps none.
     std::string cacheFolder;
 };

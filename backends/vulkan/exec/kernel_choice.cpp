@@ -28,12 +28,20 @@ std::uint32_t lanes(std::uint32_t count, std::uint32_t least, std::uint32_t most
     return std::clamp(std::bit_ceil(std::max(count, 1u)), least, std::bit_floor(most));
 }
 
+/// Shared memory of attend.comp, as its head says.
+std::uint64_t attendBytes(std::uint64_t rows, std::uint64_t positions, std::uint64_t keyLength,
+                          std::uint64_t valueLength, std::uint64_t threads) {
+    const std::uint64_t pairs = rows * positions;
+    return sizeof(float) * (positions * (std::max(keyLength, valueLength) + 1) + rows * keyLength + pairs +
+                            std::max(pairs, threads) + 5 * rows);
+}
+
 }  // namespace
 
 ProductForm KernelChoice::formOf(TensorType type, bool few) const {
     // Matrix units take halves and are faster at it than integers are without them.
     const bool integers = few ? m_tier >= FeatureTier::Int8 : m_tier == FeatureTier::Int8;
-    return integers && !isFloat(type) ? ProductForm::Integer : ProductForm::Float;
+    return !m_exact && integers && !isFloat(type) ? ProductForm::Integer : ProductForm::Float;
 }
 
 Choice KernelChoice::matvec(TensorType type, std::uint32_t columns, std::uint32_t tokens, bool pair) const {
@@ -89,14 +97,22 @@ PipelineKey KernelChoice::ropeStore(bool halves, backend::KvType kv) const {
 
 Choice KernelChoice::attend(backend::KvType kv, std::uint32_t group, std::uint32_t keyLength,
                             std::uint32_t valueLength, bool oneToken) const {
-    constexpr std::uint32_t kMostRows = 8;
     Choice choice;
-    for (std::uint32_t heads = 1; heads <= std::min(group, kMostRows); ++heads) {
-        if (group % heads == 0) choice.rows = heads;
+    std::uint32_t positions = 64;
+    // Long heads leave room for fewer positions, and at last for fewer rows.
+    for (std::uint32_t most = 8; most > 0; most /= 2) {
+        for (std::uint32_t heads = 1; heads <= std::min(group, most); ++heads) {
+            if (group % heads == 0) choice.rows = heads;
+        }
+        choice.tokens = oneToken ? 1 : most / choice.rows;
+        const auto fits = [&] {
+            return attendBytes(choice.rows * choice.tokens, positions, keyLength, valueLength, kLine) <=
+                   m_limits.sharedBytes;
+        };
+        for (positions = 64; positions > 8 && !fits();)
+            positions /= 2;
+        if (fits()) break;
     }
-    choice.tokens = oneToken ? 1 : kMostRows / choice.rows;
-    const std::uint32_t half = m_limits.sharedBytes / 2 / sizeof(float);
-    const std::uint32_t positions = std::clamp(std::bit_floor(half / keyLength), 8u, 64u);
     choice.key = {ShaderId::Attend,
                   {kLine, static_cast<std::uint32_t>(kv), choice.rows, choice.tokens, positions, keyLength,
                    valueLength}};

@@ -24,7 +24,9 @@ enum class ProductForm : std::uint8_t { Float, Integer };
 /// @thread const
 class KernelChoice {
 public:
-    KernelChoice(FeatureTier tier, const DeviceLimits& limits) : m_tier(tier), m_limits(limits) {}
+    /// @param exact activations are never rounded to bytes
+    KernelChoice(FeatureTier tier, const DeviceLimits& limits, bool exact)
+        : m_tier(tier), m_limits(limits), m_exact(exact) {}
 
     /// @param few what goes through matvec, as few tokens and experts do
     ProductForm formOf(quant::TensorType type, bool few) const;
@@ -54,6 +56,7 @@ private:
 
     FeatureTier m_tier;
     DeviceLimits m_limits;
+    bool m_exact;
 };
 
 }  // namespace loader::vulkan

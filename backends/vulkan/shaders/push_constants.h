@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// What every dispatch is told, as C++ and the shaders both read it: plain structs of 32-bit words, at most 128
-// bytes. Offsets and strides into the arena, the vectors and the step are in words of 32 bits; `token` counts the
-// rows of a step. LOADER_NONE stands for "there is none".
+// What every dispatch is told, as C++ and the shaders both read it: plain structs of 32-bit words, at most
+// 128 bytes. Offsets and strides into the arena, the vectors and the step are in words of 32 bits; `token`
+// counts the rows of a step. LOADER_NONE stands for "there is none".
+// Budget: one flat list of structs.
 //
 // Buffers of every shader:
-//   set 0  0 arena    activations, one row of each slot per token     1 vectors  norm weights and biases as floats
-//          2 step     what the host says about this step              3 grids    codebooks of the IQ types
+//   set 0  0 arena    activations, one row of each slot per token
+//          1 vectors  norm weights and biases as floats
+//          2 step     what the host says about this step
+//          3 grids    codebooks of the IQ types
 //          4 result   what the host reads afterwards
-//   set 1  0 weights  a window of whole rows of one tensor            set 3  0 a second one, of the same shape
+//   set 1  0 weights  a window of whole rows of one tensor
 //   set 2  0 keys, 1 values of one layer: [sequence][kvHead][position], rows as kv_rows.glsl has them
-// Budget: one flat list of structs.
+//   set 3  0 weights  a second window, of the same shape
 #ifndef LOADER_VULKAN_PUSH_CONSTANTS_H
 #define LOADER_VULKAN_PUSH_CONSTANTS_H
 
@@ -59,8 +62,8 @@ struct ProductPush {
     uint activation;
     /// Adds to out instead of replacing it.
     uint accumulate;
-    /// Experts: part p of token t uses slice (expert - firstExpert) of the window; none: LOADER_NONE in routing.
-    /// The routing row holds `used` expert numbers and `used` weights, as floats.
+    /// Experts: part p of token t uses slice (expert - firstExpert) of the window; none: LOADER_NONE in
+    /// routing. The routing row holds `used` expert numbers and `used` weights, as floats.
     uint routingOffset;
     uint routingStride;
     uint used;
@@ -97,7 +100,8 @@ struct RopePush {
     uint kvHeads;
     uint keyLength;
     uint valueLength;
-    /// Pairs that turn; 0 leaves them. Row t of [cos, sin] pairs is at tableOffset + t × 2 × pairs of the step.
+    /// Pairs that turn; 0 leaves them. Row t of [cos, sin] pairs is at tableOffset + t × 2 × pairs of the
+    /// step.
     uint pairs;
     uint tableOffset;
     uint queryOffset;
@@ -109,8 +113,8 @@ struct RopePush {
     uint contextTokens;
 };
 
-/// attend: one workgroup for each (kv head, block of query rows, split). With splits, `partOffset` of the arena
-/// takes [token][head][split][valueLength + 2] (sum, then greatest and weight) for attend_merge.
+/// attend: one workgroup for each (kv head, block of query rows, split). With splits, `partOffset` of the
+/// arena takes [token][head][split][valueLength + 2] (sum, then greatest and weight) for attend_merge.
 struct AttendPush {
     uint tokens;
     uint heads;

@@ -9,7 +9,7 @@ std::vector<Subject> vulkanSubjects() {
     return {};
 }
 
-std::unique_ptr<backend::Backend> makeVulkan() {
+std::unique_ptr<backend::Backend> makeVulkan(bool) {
     return nullptr;
 }
 

@@ -106,6 +106,17 @@ void TestBackendSplit::splitEqualsWhole_data() {
             QTest::addRow("%s + %s, %s", qPrintable(front), qPrintable(back), qPrintable(name))
                 << front << back << name;
     }
+    // A device for which pipelines have to be made takes its time: of each kind of block one.
+    for (const Subject& subject : subjects()) {
+        if (subject.backend != "vulkan") continue;
+        const QString device = QString::fromStdString(subject.name);
+        for (const char* variant : {"llama", "llama-experts", "gpt2"}) {
+            QTest::addRow("%s + %s, %s", qPrintable(device), qPrintable(cpu), variant)
+                << device << cpu << variant;
+            QTest::addRow("%s + %s, %s", qPrintable(cpu), qPrintable(device), variant)
+                << cpu << device << variant;
+        }
+    }
 }
 
 void TestBackendSplit::splitEqualsWhole() {

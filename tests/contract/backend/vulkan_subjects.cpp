@@ -26,8 +26,10 @@ std::vector<Subject> vulkanSubjects() {
     return list;
 }
 
-std::unique_ptr<backend::Backend> makeVulkan() {
-    return std::make_unique<vulkan::VulkanBackend>();
+std::unique_ptr<backend::Backend> makeVulkan(bool forced) {
+    vulkan::VulkanSettings settings;
+    if (forced) settings.exactWidth = 0;
+    return std::make_unique<vulkan::VulkanBackend>(std::move(settings));
 }
 
 }  // namespace loader::test

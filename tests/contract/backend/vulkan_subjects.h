@@ -14,6 +14,7 @@ namespace loader::test {
 /// The first device on each of its tiers; nothing where there is no driver. Compiling for a tier takes a
 /// while: those between the first and the best belong to the long tests.
 std::vector<Subject> vulkanSubjects();
-std::unique_ptr<backend::Backend> makeVulkan();
+/// @param forced small models too are computed with the kernels of the tier, not only with exact ones
+std::unique_ptr<backend::Backend> makeVulkan(bool forced);
 
 }  // namespace loader::test

@@ -55,6 +55,10 @@ public:
 
 private:
     std::uint32_t parts() const { return std::max(m_product.used, 1u); }
+    bool isPlain() const {
+        return !m_product.pair && m_product.activation == LOADER_ACTIVATE_NONE && m_product.softcap == 0.0f &&
+               m_product.scale == 1.0f;
+    }
     std::uint32_t slices() const { return m_product.used == 0 ? 1 : kSlices; }
     std::uint32_t formStride() const { return m_product.columns / 32 * kFormWords + 3; }
 
@@ -182,6 +186,17 @@ private:
         return rigLaunch(m_product.shader, constants, push, {wide, high, (groups + wide - 1) / wide});
     }
 
+    /// Of the terms of a sum: what its square is on average when the signs are random. The sum itself may be
+    /// next to nothing where there is only one.
+    double energyOf(std::size_t row, std::size_t xIndex) const {
+        double sum = 0.0;
+        for (std::size_t c = 0; c < m_product.columns; ++c) {
+            const double term = m_weights[row * m_product.columns + c] * m_x[xIndex * m_product.columns + c];
+            sum += term * term;
+        }
+        return sum;
+    }
+
     double dotOf(const std::vector<double>& weights, std::size_t row, std::size_t xIndex) const {
         double sum = 0.0;
         for (std::size_t c = 0; c < m_product.columns; ++c)
@@ -203,6 +218,7 @@ private:
     std::string compare() {
         std::vector<double> wanted;
         std::vector<double> got;
+        double energy = 0.0;
         const auto arena = m_rig.floats(RigBuffer::Arena);
         for (std::size_t t = 0; t < m_product.tokens; ++t) {
             for (std::size_t part = 0; part < parts(); ++part) {
@@ -215,6 +231,7 @@ private:
                     const std::size_t at = m_outAt + t * m_outStride + part * m_outPart + r;
                     float before = 0.0f;
                     std::memcpy(&before, &m_before[at], sizeof(before));
+                    energy += energyOf((expert - kFirstExpert) * m_product.rows + r, xIndex);
                     wanted.push_back(valueOf(expert - kFirstExpert, r, xIndex) +
                                      (m_product.accumulate ? static_cast<double>(before) : 0.0));
                     got.push_back(arena[at]);
@@ -223,7 +240,7 @@ private:
             }
         }
         std::ostringstream fault;
-        const double error = normalisedError(wanted, got);
+        const double error = normalisedError(wanted, got, isPlain() ? energy : 0.0);
         // A cap leaves of large sums hardly more than what small ones are, but all of their error.
         const double half = m_product.softcap == 0.0f ? 1e-6 : 1e-5;
         const double most = m_product.computesHalves() ? half : 1e-10;

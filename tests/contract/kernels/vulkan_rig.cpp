@@ -123,13 +123,14 @@ std::string Untouched::fault() const {
     return {};
 }
 
-double normalisedError(std::span<const double> wanted, std::span<const double> got) {
+double normalisedError(std::span<const double> wanted, std::span<const double> got, double least) {
     double error = 0.0;
     double size = 0.0;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         error += (got[i] - wanted[i]) * (got[i] - wanted[i]);
         size += wanted[i] * wanted[i];
     }
+    size = std::max(size, least);
     if (size > 0.0) return error / size;
     return error == 0.0 ? 0.0 : 1.0;
 }

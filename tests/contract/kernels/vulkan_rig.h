@@ -82,7 +82,7 @@ private:
     std::vector<bool> m_free;
 };
 
-/// Σ (got − wanted)² / Σ wanted²; where all of wanted is 0, whether got is: 0 or 1.
-double normalisedError(std::span<const double> wanted, std::span<const double> got);
+/// Σ (got − wanted)² / Σ wanted², or by `least` where that is more; where both are 0, whether got is: 0 or 1.
+double normalisedError(std::span<const double> wanted, std::span<const double> got, double least = 0.0);
 
 }  // namespace loader::test

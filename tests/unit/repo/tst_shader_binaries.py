@@ -80,11 +80,17 @@ class ShaderBinaries(unittest.TestCase):
     def test_a_changed_include_is_noticed(self):
         folder = self.copy()
         with open(os.path.join(folder, "half_float.glsl"), "a", encoding="utf-8") as file:
-            file.write("// Another line.\n")
+            file.write("const uint ANOTHER = 1u;\n")
         result = check(folder)
         self.assertNotEqual(0, result.returncode)
         self.assertIn("Matvec: matvec.comp has changed", result.stderr)
         self.assertNotIn("Norm:", result.stderr)
+
+    def test_a_changed_comment_is_nothing(self):
+        folder = self.copy()
+        with open(os.path.join(folder, "half_float.glsl"), "a", encoding="utf-8") as file:
+            file.write("// Another line.")
+        self.assertEqual(0, check(folder).returncode)
 
     def test_a_missing_or_needless_binary_is_noticed(self):
         folder = self.copy()
