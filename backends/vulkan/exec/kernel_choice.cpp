@@ -13,10 +13,6 @@ namespace {
 
 using quant::TensorType;
 
-bool isFloat(TensorType type) {
-    return type == TensorType::F32 || type == TensorType::F16 || type == TensorType::BF16;
-}
-
 /// A shader in the form that a tier has of it.
 ShaderId inTier(FeatureTier tier, bool integer, ShaderId plain, ShaderId half, ShaderId byte) {
     if (integer) return byte;
@@ -41,7 +37,8 @@ std::uint64_t attendBytes(std::uint64_t rows, std::uint64_t positions, std::uint
 ProductForm KernelChoice::formOf(TensorType type, bool few) const {
     // Matrix units take halves and are faster at it than integers are without them.
     const bool integers = few ? m_tier >= FeatureTier::Int8 : m_tier == FeatureTier::Int8;
-    return !m_exact && integers && !isFloat(type) ? ProductForm::Integer : ProductForm::Float;
+    return !m_exact && integers && familyOf(type) != WeightFamily::Float ? ProductForm::Integer
+                                                                         : ProductForm::Float;
 }
 
 Choice KernelChoice::matvec(TensorType type, std::uint32_t columns, std::uint32_t tokens, bool pair) const {
@@ -51,8 +48,9 @@ Choice KernelChoice::matvec(TensorType type, std::uint32_t columns, std::uint32_
     Choice choice;
     choice.rows = pair ? 2 : 4;
     choice.tokens = std::bit_ceil(std::min(tokens, kVectorTokens));
-    choice.key = {inTier(m_tier, integer, ShaderId::Matvec, ShaderId::MatvecFp16, ShaderId::MatvecInt8),
-                  {threads, static_cast<std::uint32_t>(type), choice.tokens, choice.rows, pair ? 1u : 0u}};
+    choice.key = {
+        inFamily(inTier(m_tier, integer, ShaderId::Matvec, ShaderId::MatvecFp16, ShaderId::MatvecInt8), type),
+        {threads, static_cast<std::uint32_t>(type), choice.tokens, choice.rows, pair ? 1u : 0u}};
     return choice;
 }
 
@@ -65,8 +63,9 @@ Choice KernelChoice::matmul(TensorType type, std::uint32_t tokens) const {
     choice.rows = large ? 64 : 32;
     choice.tokens = large && tokens > 32 ? 64 : 32;
     const std::uint32_t threads = (choice.rows / kEach) * (choice.tokens / kEach);
-    choice.key = {inTier(m_tier, integer, ShaderId::Matmul, ShaderId::MatmulFp16, ShaderId::MatmulInt8),
-                  {threads, static_cast<std::uint32_t>(type), choice.rows, choice.tokens, kEach, kEach}};
+    choice.key = {
+        inFamily(inTier(m_tier, integer, ShaderId::Matmul, ShaderId::MatmulFp16, ShaderId::MatmulInt8), type),
+        {threads, static_cast<std::uint32_t>(type), choice.rows, choice.tokens, kEach, kEach}};
     return choice;
 }
 
@@ -80,7 +79,7 @@ Choice KernelChoice::matmulByMatrices(TensorType type, std::uint32_t tokens) con
     Choice choice;
     choice.tokens = parts == 4 && tokens > part ? 2 * part : part;
     choice.rows = parts * part * part / choice.tokens;
-    choice.key = {ShaderId::MatmulMatrix,
+    choice.key = {inFamily(ShaderId::MatmulMatrix, type),
                   {parts * m_limits.subgroupMost, static_cast<std::uint32_t>(type), choice.rows,
                    choice.tokens, part, part, shape.rows, shape.tokens, shape.columns}};
     return choice;

@@ -183,7 +183,8 @@ private:
         const std::uint32_t wide = std::min(groups, 3u);
         const std::uint32_t high = m_product.used != 0 ? m_product.tokens * m_product.used
                                                        : (m_product.tokens + tokensEach - 1) / tokensEach;
-        return rigLaunch(m_product.shader, constants, push, {wide, high, (groups + wide - 1) / wide});
+        return rigLaunch(vulkan::inFamily(m_product.shader, m_product.type), constants, push,
+                         {wide, high, (groups + wide - 1) / wide});
     }
 
     /// Of the terms of a sum: what its square is on average when the signs are random. The sum itself may be

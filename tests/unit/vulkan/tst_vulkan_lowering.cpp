@@ -105,8 +105,11 @@ std::uint64_t arenaEnd(const DispatchCommand& dispatch, const SessionLayout& lay
     }
     const auto p = pushOf<ProductPush>(dispatch);
     const std::uint64_t parts = p.routingOffset == LOADER_NONE ? 1 : p.used;
-    const bool integer =
-        dispatch.pipeline.shader == ShaderId::MatvecInt8 || dispatch.pipeline.shader == ShaderId::MatmulInt8;
+    const auto isOf = [&dispatch](ShaderId plain) {
+        return dispatch.pipeline.shader >= plain &&
+               dispatch.pipeline.shader <= ShaderId(int(plain) + int(WeightFamily::Grid));
+    };
+    const bool integer = isOf(ShaderId::MatvecInt8) || isOf(ShaderId::MatmulInt8);
     const std::uint64_t x = integer ? std::uint64_t{divideUp(p.columns, 32)} * kFormWords : p.columns;
     // Gathered rows may be any of the step's.
     const std::uint64_t rows = p.gatherOffset == LOADER_NONE ? p.tokens : layout.tokens;
