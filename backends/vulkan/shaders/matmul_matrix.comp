@@ -85,14 +85,15 @@ void main() {
     clearScales();
     const uint steps = (push.columns + 31u) / 32u;
     for (uint step32 = 0u; step32 < steps; ++step32) {
-        stageTiles(firstRow, firstToken, step32);
-        barrier();
-        const float factor = newScales();
-        if (factor != 1.0) {
-            // Some value was too large for the scales so far, which is so in the first step and seldom later.
-            rescaleSums(factor);
+        bool fits = false;
+        while (!fits) {
             stageTiles(firstRow, firstToken, step32);
             barrier();
+            // Some value may be too large for the scales so far: that is so in the first step and seldom later, and
+            // then all fit the next time.
+            const float factor = newScales();
+            fits = factor == 1.0;
+            if (!fits) rescaleSums(factor);
         }
         if (part < PARTS) addTile(row, token);
         barrier();
