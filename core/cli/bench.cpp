@@ -302,7 +302,8 @@ double shareOf(double perSecond, double perToken, double ceiling) {
     return ceiling > 0.0 ? perSecond * perToken / ceiling : 0.0;
 }
 
-Json speedJson(std::uint32_t tokens, const std::vector<double>& values, double share) {
+/// @param share of the ceiling; null where none was measured
+Json speedJson(std::uint32_t tokens, const std::vector<double>& values, const Json& share) {
     const Spread spread = spreadOf(values);
     return {{"tokens", tokens},
             {"tokens_per_second", {{"median", spread.median}, {"min", spread.min}, {"max", spread.max}}},
@@ -358,15 +359,20 @@ void printTable(Output& output, const Json& result, const host::Ceilings& ceilin
     const auto line = [&output](const char* what, const Json& speed, const char* ceiling) {
         char text[200];
         const Json& rate = speed["tokens_per_second"];
-        std::snprintf(
-            text, sizeof text, "%-12s %6u tokens  %10.2f tokens/s  (min %.2f, max %.2f)  %5.1f %% of %s\n",
-            what, speed["tokens"].get<unsigned>(), rate["median"].get<double>(), rate["min"].get<double>(),
-            rate["max"].get<double>(), speed["share"].get<double>() * 100.0, ceiling);
+        std::snprintf(text, sizeof text, "%-12s %6u tokens  %10.2f tokens/s  (min %.2f, max %.2f)", what,
+                      speed["tokens"].get<unsigned>(), rate["median"].get<double>(),
+                      rate["min"].get<double>(), rate["max"].get<double>());
         output.write(text);
+        if (speed["share"].is_number()) {
+            std::snprintf(text, sizeof text, "  %5.1f %% of %s", speed["share"].get<double>() * 100.0,
+                          ceiling);
+            output.write(text);
+        }
+        output.write("\n");
     };
     output.write("Model        " + result["model"].get<std::string>() + "\nBack end     " +
-                 result["backend"].get<std::string>() + " on " + result["device"].get<std::string>() + ", " +
-                 result["threads"].dump() + " threads\n");
+                 result["backend"].get<std::string>() + " on " + result["device"].get<std::string>() +
+                 (against.key != nullptr ? ", " + result["threads"].dump() + " threads" : "") + "\n");
     line("Prompt", result["prompt"], against.name);
     line("Generation", result["generation"], "read bandwidth");
     char text[400];
@@ -378,9 +384,14 @@ void printTable(Output& output, const Json& result, const host::Ceilings& ceilin
                       result["first_token_ms"].get<double>());
         output.write(text);
     }
-    std::snprintf(text, sizeof text,
-                  "Memory       %s at most\nCeilings     %s, %.2f GB/s on the model's own size\n",
-                  sizeText(result["peak_memory_bytes"].get<std::uint64_t>()).c_str(),
+    std::snprintf(text, sizeof text, "Memory       %s at most\n",
+                  sizeText(result["peak_memory_bytes"].get<std::uint64_t>()).c_str());
+    output.write(text);
+    if (against.key == nullptr) {
+        output.write("Ceilings     those of a device are not measured\n");
+        return;
+    }
+    std::snprintf(text, sizeof text, "Ceilings     %s, %.2f GB/s on the model's own size\n",
                   ceilingsText(ceilings).c_str(), ceilings.workingSetReadBytesPerSecond / 1e9);
     output.write(text);
 }
@@ -408,7 +419,12 @@ Result<int> benchCommand(Context& context) {
     host::LoadedModel& model = *loaded.model;
     const unsigned threads = model.report().threads;
     const host::ModelWork work = host::workOf(model.program());
-    LOADER_TRY(host::Ceilings ceilings, ceilingsByChild(threads, work.weightBytes, context.cancel));
+    // The ceilings are the processor's; a device has others, which nobody measures here.
+    const bool onProcessor = threads != 0;
+    host::Ceilings ceilings;
+    if (onProcessor) {
+        LOADER_TRY(ceilings, ceilingsByChild(threads, work.weightBytes, context.cancel));
+    }
     LOADER_TRY(const Speeds speeds, measure(model, plan, context.cancel));
     const double kv =
         plan.keepCache
@@ -416,24 +432,28 @@ Result<int> benchCommand(Context& context) {
             : 0.0;
     Judged judged;
     int round = 0;
-    do {
+    while (onProcessor && (round == 0 || (judged.exceeds() && round < kCeilingRounds))) {
         LOADER_TRY(const host::Ceilings again, ceilingsByChild(threads, work.weightBytes, context.cancel));
         ceilings = host::larger(ceilings, again);
         judged = judge(plan, speeds, ceilings, work, kv);
-    } while (judged.exceeds() && ++round < kCeilingRounds);
-    const Json result = {{"model", model.name()},
-                         {"backend", model.report().backend},
-                         {"device", model.report().device},
-                         {"threads", threads},
-                         {"prompt", speedJson(plan.prompt, speeds.prompt, judged.promptShare)},
-                         {"generation", speedJson(plan.generate, speeds.generation, judged.generationShare)},
-                         {"depth", plan.depth},
-                         {"load_ms", model.report().loadMilliseconds},
-                         {"first_token_ms", firstToken},
-                         {"peak_memory_bytes", peakResidentBytes()},
-                         {"prompt_ceiling", judged.against.key},
-                         {"ceilings", ceilingsJson(ceilings)},
-                         {"load_report", model.report().toJson()}};
+        ++round;
+    }
+    const Json result = {
+        {"model", model.name()},
+        {"backend", model.report().backend},
+        {"device", model.report().device},
+        {"threads", threads},
+        {"prompt", speedJson(plan.prompt, speeds.prompt, onProcessor ? Json(judged.promptShare) : Json())},
+        {"generation",
+         speedJson(plan.generate, speeds.generation, onProcessor ? Json(judged.generationShare) : Json())},
+        {"depth", plan.depth},
+        {"load_ms", model.report().loadMilliseconds},
+        {"first_token_ms", firstToken},
+        {"peak_memory_bytes", peakResidentBytes()},
+        {"weight_bytes", work.weightBytes},
+        {"prompt_ceiling", onProcessor ? Json(judged.against.key) : Json()},
+        {"ceilings", onProcessor ? ceilingsJson(ceilings) : Json()},
+        {"load_report", model.report().toJson()}};
     if (context.output.json())
         context.output.writeJson(result);
     else

@@ -4,6 +4,7 @@
 #include "backends/vulkan/device/device_limits.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <numeric>
 
@@ -29,7 +30,32 @@ std::uint32_t invocationsOf(const VkPhysicalDeviceLimits& limits) {
     return std::min(limits.maxComputeWorkGroupInvocations, limits.maxComputeWorkGroupSize[0]);
 }
 
+/// What the kernels' tiles are made for, and what every device with matrix units has.
+constexpr std::uint32_t kMostMatrixRows = 16;
+constexpr std::uint32_t kMostMatrixColumns = 32;
+
+bool isWanted(const VkCooperativeMatrixPropertiesKHR& shape) {
+    const bool types =
+        shape.AType == VK_COMPONENT_TYPE_FLOAT16_KHR && shape.BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+        shape.CType == VK_COMPONENT_TYPE_FLOAT32_KHR && shape.ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR;
+    const auto fits = [](std::uint32_t size, std::uint32_t most) {
+        return std::has_single_bit(size) && size <= most;
+    };
+    return types && shape.scope == VK_SCOPE_SUBGROUP_KHR && fits(shape.MSize, kMostMatrixRows) &&
+           fits(shape.NSize, kMostMatrixRows) && fits(shape.KSize, kMostMatrixColumns);
+}
+
 }  // namespace
+
+MatrixShape matrixShapeOf(const DeviceData& data) {
+    MatrixShape best;
+    for (const VkCooperativeMatrixPropertiesKHR& shape : data.matrixShapes) {
+        if (isWanted(shape) &&
+            shape.MSize * shape.NSize * shape.KSize > best.rows * best.tokens * best.columns)
+            best = {shape.MSize, shape.NSize, shape.KSize};
+    }
+    return best;
+}
 
 DeviceLimits limitsOf(const DeviceData& data, std::uint64_t windowBytes) {
     const VkPhysicalDeviceLimits& told = data.properties.limits;
@@ -50,6 +76,7 @@ DeviceLimits limitsOf(const DeviceData& data, std::uint64_t windowBytes) {
     const auto orUsual = [usual](std::uint32_t size) { return size != 0 ? size : usual; };
     limits.subgroupLeast = orUsual(data.subgroupSizes.minSubgroupSize);
     limits.subgroupMost = orUsual(data.subgroupSizes.maxSubgroupSize);
+    limits.matrix = matrixShapeOf(data);
     limits.unified = sharesMemory(data);
     return limits;
 }

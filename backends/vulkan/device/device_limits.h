@@ -13,6 +13,15 @@
 
 namespace loader::vulkan {
 
+/// One multiplication of matrix units: (rows × columns) × (columns × tokens), halves into floats.
+struct MatrixShape {
+    std::uint32_t rows = 0;
+    std::uint32_t tokens = 0;
+    std::uint32_t columns = 0;
+
+    bool any() const { return rows != 0; }
+};
+
 /// What kernels and plans have to respect.
 struct DeviceLimits {
     /// The longest range of a buffer that a shader sees at once; a multiple of the alignment.
@@ -30,12 +39,17 @@ struct DeviceLimits {
     std::uint32_t storageBuffers = 4;
     std::uint32_t subgroupLeast = 1;
     std::uint32_t subgroupMost = 1;
+    /// None where the device has no such units.
+    MatrixShape matrix;
     /// Where host and device share their memory and copies are needless.
     bool unified = false;
 };
 
 /// @param windowBytes lowers the limit of that name; 0 leaves it
 DeviceLimits limitsOf(const DeviceData& data, std::uint64_t windowBytes);
+/// Of the shapes that the device has, the largest that the kernels' tiles are made of; none where it has
+/// none.
+MatrixShape matrixShapeOf(const DeviceData& data);
 /// The family whose queue computes: on a card one that does not draw, so that the desktop goes on beside it.
 std::optional<std::uint32_t> computeFamily(const DeviceData& data);
 /// What every kernel needs and the device lacks, as the end of a sentence; empty where it will do.

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <string>
 
+#include "backends/vulkan/device/device_limits.h"
+
 namespace loader::vulkan {
 namespace {
 
@@ -97,12 +99,8 @@ bool sumsOverSubgroups(const DeviceData& data) {
 
 bool multipliesMatrices(const DeviceData& data) {
     // Shaders with such matrices are written in the memory model of Vulkan 1.2.
-    if (data.matrix.cooperativeMatrix == 0 || data.memoryModel.vulkanMemoryModel == 0) return false;
-    return std::any_of(data.matrixShapes.begin(), data.matrixShapes.end(), [](const auto& shape) {
-        return shape.AType == VK_COMPONENT_TYPE_FLOAT16_KHR && shape.BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
-               shape.CType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
-               shape.ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR && shape.scope == VK_SCOPE_SUBGROUP_KHR;
-    });
+    return data.matrix.cooperativeMatrix != 0 && data.memoryModel.vulkanMemoryModel != 0 &&
+           matrixShapeOf(data).any();
 }
 
 FeatureTier tierOf(FeatureSet features) {

@@ -13,10 +13,6 @@ namespace {
 
 using quant::TensorType;
 
-bool isFloat(TensorType type) {
-    return type == TensorType::F32 || type == TensorType::F16 || type == TensorType::BF16;
-}
-
 /// A shader in the form that a tier has of it.
 ShaderId inTier(FeatureTier tier, bool integer, ShaderId plain, ShaderId half, ShaderId byte) {
     if (integer) return byte;
@@ -38,33 +34,54 @@ std::uint64_t attendBytes(std::uint64_t rows, std::uint64_t positions, std::uint
 
 }  // namespace
 
-ProductForm KernelChoice::formOf(TensorType type) const {
-    return !m_exact && m_tier >= FeatureTier::Int8 && !isFloat(type) ? ProductForm::Integer
-                                                                     : ProductForm::Float;
+ProductForm KernelChoice::formOf(TensorType type, bool few) const {
+    // Matrix units take halves and are faster at it than integers are without them.
+    const bool integers = few ? m_tier >= FeatureTier::Int8 : m_tier == FeatureTier::Int8;
+    return !m_exact && integers && familyOf(type) != WeightFamily::Float ? ProductForm::Integer
+                                                                         : ProductForm::Float;
 }
 
 Choice KernelChoice::matvec(TensorType type, std::uint32_t columns, std::uint32_t tokens, bool pair) const {
-    const bool integer = formOf(type) == ProductForm::Integer;
+    const bool integer = formOf(type, true) == ProductForm::Integer;
     // Each lane takes blocks of 32 columns.
     const std::uint32_t threads = lanes(divideUp(columns, 32), 32, std::min(m_limits.invocations, 128u));
     Choice choice;
     choice.rows = pair ? 2 : 4;
     choice.tokens = std::bit_ceil(std::min(tokens, kVectorTokens));
-    choice.key = {inTier(m_tier, integer, ShaderId::Matvec, ShaderId::MatvecFp16, ShaderId::MatvecInt8),
-                  {threads, static_cast<std::uint32_t>(type), choice.tokens, choice.rows, pair ? 1u : 0u}};
+    choice.key = {
+        inFamily(inTier(m_tier, integer, ShaderId::Matvec, ShaderId::MatvecFp16, ShaderId::MatvecInt8), type),
+        {threads, static_cast<std::uint32_t>(type), choice.tokens, choice.rows, pair ? 1u : 0u}};
     return choice;
 }
 
 Choice KernelChoice::matmul(TensorType type, std::uint32_t tokens) const {
+    if (m_tier >= FeatureTier::Matrix) return matmulByMatrices(type, tokens);
     constexpr std::uint32_t kEach = 4;
-    const bool integer = formOf(type) == ProductForm::Integer;
+    const bool integer = formOf(type, false) == ProductForm::Integer;
     const bool large = m_limits.invocations >= 256 && m_limits.sharedBytes >= 32768;
     Choice choice;
     choice.rows = large ? 64 : 32;
     choice.tokens = large && tokens > 32 ? 64 : 32;
     const std::uint32_t threads = (choice.rows / kEach) * (choice.tokens / kEach);
-    choice.key = {inTier(m_tier, integer, ShaderId::Matmul, ShaderId::MatmulFp16, ShaderId::MatmulInt8),
-                  {threads, static_cast<std::uint32_t>(type), choice.rows, choice.tokens, kEach, kEach}};
+    choice.key = {
+        inFamily(inTier(m_tier, integer, ShaderId::Matmul, ShaderId::MatmulFp16, ShaderId::MatmulInt8), type),
+        {threads, static_cast<std::uint32_t>(type), choice.rows, choice.tokens, kEach, kEach}};
+    return choice;
+}
+
+/// Each subgroup multiplies a part of a tile; large ones have four parts where that many subgroups go
+/// together.
+Choice KernelChoice::matmulByMatrices(TensorType type, std::uint32_t tokens) const {
+    const MatrixShape& shape = m_limits.matrix;
+    const std::uint32_t part = 2 * std::max(shape.rows, shape.tokens);
+    const std::uint32_t parts =
+        std::clamp(std::bit_floor(m_limits.invocations / m_limits.subgroupMost), 1u, 4u);
+    Choice choice;
+    choice.tokens = parts == 4 && tokens > part ? 2 * part : part;
+    choice.rows = parts * part * part / choice.tokens;
+    choice.key = {inFamily(ShaderId::MatmulMatrix, type),
+                  {parts * m_limits.subgroupMost, static_cast<std::uint32_t>(type), choice.rows,
+                   choice.tokens, part, part, shape.rows, shape.tokens, shape.columns}};
     return choice;
 }
 

@@ -28,7 +28,8 @@ public:
     KernelChoice(FeatureTier tier, const DeviceLimits& limits, bool exact)
         : m_tier(tier), m_limits(limits), m_exact(exact) {}
 
-    ProductForm formOf(quant::TensorType type) const;
+    /// @param few what goes through matvec, as few tokens and experts do
+    ProductForm formOf(quant::TensorType type, bool few) const;
     /// Few tokens, each weight read once for all of them. @param pair the second matrix gates the first
     Choice matvec(quant::TensorType type, std::uint32_t columns, std::uint32_t tokens, bool pair) const;
     Choice matmul(quant::TensorType type, std::uint32_t tokens) const;
@@ -51,6 +52,8 @@ public:
     static constexpr std::uint32_t kLine = 128;
 
 private:
+    Choice matmulByMatrices(quant::TensorType type, std::uint32_t tokens) const;
+
     FeatureTier m_tier;
     DeviceLimits m_limits;
     bool m_exact;

@@ -91,6 +91,10 @@ private:
         /// Parts of each token (experts); 1 where rows are not cut.
         std::uint32_t parts = 1;
         std::uint32_t partWidth = 0;
+        /// Each token's own experts.
+        bool routed = false;
+        /// Goes through matvec.
+        bool few() const { return routed || tokens <= KernelChoice::kVectorTokens; }
     };
     /// Where a product's rows go and what happens to them.
     struct Output {

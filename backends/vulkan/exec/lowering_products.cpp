@@ -39,7 +39,7 @@ bool Lowering::canPair(const graph::Linear& gate, const graph::Linear& up) const
 }
 
 ArenaRows Lowering::formOf(const PlacedMatrix& matrix, const Input& input) {
-    if (m_context.kernels.formOf(matrix.type) == ProductForm::Float) return slot(input.slot);
+    if (m_context.kernels.formOf(matrix.type, input.few()) == ProductForm::Float) return slot(input.slot);
     ArenaRows form = m_context.layout.form;
     const bool known = m_formed && m_formed->slot == input.slot && m_formed->gathered == input.gathered &&
                        m_formed->parts == input.parts;
@@ -66,7 +66,7 @@ ArenaRows Lowering::formOf(const PlacedMatrix& matrix, const Input& input) {
 }
 
 ProductPush Lowering::pushOf(const PlacedMatrix& matrix, const Input& input, const Output& output) {
-    const bool integer = m_context.kernels.formOf(matrix.type) == ProductForm::Integer;
+    const bool integer = m_context.kernels.formOf(matrix.type, input.few()) == ProductForm::Integer;
     const ArenaRows rows = formOf(matrix, input);
     ProductPush push{};
     push.columns = matrix.columns;
@@ -88,8 +88,8 @@ ProductPush Lowering::pushOf(const PlacedMatrix& matrix, const Input& input, con
 void Lowering::dense(const PlacedMatrix& matrix, const graph::Linear& linear, const Input& input,
                      const Output& output) {
     ProductPush push = pushOf(matrix, input, output);
-    const bool few = input.tokens <= KernelChoice::kVectorTokens;
-    const Choice choice = few ? m_context.kernels.matvec(matrix.type, matrix.columns, input.tokens, false)
+    const Choice choice = input.few()
+                              ? m_context.kernels.matvec(matrix.type, matrix.columns, input.tokens, false)
                               : m_context.kernels.matmul(matrix.type, input.tokens);
     std::vector<DispatchCommand> dispatches;
     for (const WeightWindow& window : matrix.windows) {
@@ -190,7 +190,7 @@ void Lowering::pairProduct(const PlacedMatrix& up, const PlacedMatrix& gate, con
 void Lowering::expertProduct(const PlacedMatrix& matrix, const PlacedMatrix* gate, const Input& input,
                              const Output& output, const Routing& routing) {
     ProductPush push = pushOf(matrix, input, output);
-    const bool integer = m_context.kernels.formOf(matrix.type) == ProductForm::Integer;
+    const bool integer = m_context.kernels.formOf(matrix.type, input.few()) == ProductForm::Integer;
     push.routingOffset = routing.rows.offset;
     push.routingStride = routing.rows.stride;
     push.used = routing.used;
@@ -253,7 +253,8 @@ void Lowering::lower(const graph::ExpertGateUpOp& op) {
     const PlacedMatrix& up = m_context.weights.matrices.at(op.up);
     const PlacedMatrix& gate = m_context.weights.matrices.at(op.gate);
     const Routing routing{slot(op.routing), op.used, 0, up.rows};
-    const Input input{op.in, m_shape.tokens};
+    Input input{op.in, m_shape.tokens};
+    input.routed = true;
     if (gate.type == up.type && gate.windows.size() == up.windows.size()) {
         Output output{slot(op.out)};
         output.activation = activationNumber(op.activation);
@@ -271,6 +272,7 @@ void Lowering::lower(const graph::ExpertDownOp& op) {
     Input input{op.in, m_shape.tokens};
     input.parts = op.used;
     input.partWidth = down.columns;
+    input.routed = true;
     expertProduct(down, nullptr, input, Output{parts}, {slot(op.routing), op.used, down.columns, down.rows});
     ExpertSumPush push{};
     push.width = down.rows;

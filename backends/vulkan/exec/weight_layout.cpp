@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 
+#include "backends/vulkan/shaders/shader_list.h"
 #include "core/engine/base/checked.h"
 
 namespace loader::vulkan {
@@ -14,23 +15,9 @@ namespace {
 
 using graph::kNone;
 using graph::TensorId;
-using quant::TensorType;
 
 /// Shaders read whole words and, at odd addresses, the word behind: so much follows each window.
 constexpr std::uint64_t kSlack = 8;
-
-bool needsGrids(TensorType type) {
-    switch (type) {
-        case TensorType::IQ1_S:
-        case TensorType::IQ1_M:
-        case TensorType::IQ2_XXS:
-        case TensorType::IQ2_XS:
-        case TensorType::IQ2_S:
-        case TensorType::IQ3_XXS:
-        case TensorType::IQ3_S: return true;
-        default: return false;
-    }
-}
 
 class LayoutBuilder {
 public:
@@ -118,7 +105,7 @@ private:
         matrix.columns = *columns;
         matrix.rows = *rows;
         matrix.rowBytes = *rowBytes;
-        m_layout.usesGrids = m_layout.usesGrids || needsGrids(weight.type);
+        m_layout.usesGrids = m_layout.usesGrids || familyOf(weight.type) == WeightFamily::Grid;
         return true;
     }
 

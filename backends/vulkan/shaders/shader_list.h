@@ -11,6 +11,7 @@
 
 #include "backends/vulkan/device/feature_tier.h"
 #include "backends/vulkan/shaders/push_constants.h"
+#include "core/engine/quant/tensor_type.h"
 
 namespace loader::vulkan {
 
@@ -30,6 +31,13 @@ struct Shader {
     FeatureTier tier;
     std::span<const std::uint32_t> code;
 };
+
+/// Types that one shader decodes: with scales per block, K-quants, codebooks, floats.
+enum class WeightFamily : std::uint8_t { Plain, K, Grid, Float };
+WeightFamily familyOf(quant::TensorType type);
+/// The shader of a product for a type, from the one for plain weights. Products of bytes have none for
+/// floats.
+ShaderId inFamily(ShaderId plain, quant::TensorType type);
 
 /// All of them, indexed by id.
 std::span<const Shader> allShaders();

@@ -11,9 +11,11 @@
 #include "grid_layout.h"
 #include "half_float.glsl"
 
+#ifdef GRID_WEIGHTS
 layout(set = 0, binding = 3) readonly restrict buffer Grids {
     uint grids[];
 };
+#endif
 layout(set = 1, binding = 0) readonly restrict buffer Weights {
     uint words[];
 };
@@ -162,32 +164,25 @@ uvec2 scaleAndMinimum(uint which, uint at, uint sub) {
     return uvec2((third & 15u) | ((first >> 6) << 4), (third >> 4) | ((second >> 6) << 4));
 }
 
-#include "weights_plain.glsl"
-#include "weights_k.glsl"
-#include "weights_iq.glsl"
-#include "weights_float.glsl"
+// Of types with 16 bytes of quants for 32 values: low halves are values 0-15, high halves 16-31.
+uvec2 nibbles(uint which, uint quants, uint part) {
+    const uint at = quants + (part & 1u) * 8u;
+    const uint shift = (part >> 1) * 4u;
+    return (uvec2(wordAt(which, at), wordAt(which, at + 4u)) >> shift) & 0x0F0F0F0Fu;
+}
 
-// Group `group` (columns 8 × group and on) of the quantised row that begins at byte `row`.
+// A shader knows one family of types: drivers read all of a shader for each of its pipelines.
+// decodeGroup gives group `group` (columns 8 × group and on) of the quantised row that begins at byte `row`.
+#if defined(PLAIN_WEIGHTS)
+#include "weights_plain.glsl"
+
 Group decodeGroup(uint which, uint row, uint group) {
     if (TYPE == Q4_0) return groupQ4_0(which, row, group);
     if (TYPE == Q4_1) return groupQ4_1(which, row, group);
     if (TYPE == Q5_0) return groupQ5_0(which, row, group);
     if (TYPE == Q5_1) return groupQ5_1(which, row, group);
     if (TYPE == Q8_0) return groupQ8_0(which, row, group);
-    if (TYPE == Q2_K) return groupQ2_K(which, row, group);
-    if (TYPE == Q3_K) return groupQ3_K(which, row, group);
-    if (TYPE == Q4_K) return groupQ4_K(which, row, group);
-    if (TYPE == Q5_K) return groupQ5_K(which, row, group);
-    if (TYPE == Q6_K) return groupQ6_K(which, row, group);
-    if (TYPE == IQ2_XXS) return groupIQ2_XXS(which, row, group);
-    if (TYPE == IQ2_XS) return groupIQ2_XS(which, row, group);
-    if (TYPE == IQ3_XXS) return groupIQ3_XXS(which, row, group);
-    if (TYPE == IQ1_S) return groupIQ1_S(which, row, group);
     if (TYPE == IQ4_NL) return groupIQ4_NL(which, row, group);
-    if (TYPE == IQ3_S) return groupIQ3_S(which, row, group);
-    if (TYPE == IQ2_S) return groupIQ2_S(which, row, group);
-    if (TYPE == IQ4_XS) return groupIQ4_XS(which, row, group);
-    if (TYPE == IQ1_M) return groupIQ1_M(which, row, group);
     if (TYPE == TQ1_0) return groupTQ1_0(which, row, group);
     if (TYPE == TQ2_0) return groupTQ2_0(which, row, group);
     if (TYPE == MXFP4) return groupMXFP4(which, row, group);
@@ -195,6 +190,32 @@ Group decodeGroup(uint which, uint row, uint group) {
     if (TYPE == Q1_0) return groupQ1_0(which, row, group);
     return groupQ2_0(which, row, group);
 }
+#elif defined(K_WEIGHTS)
+#include "weights_k.glsl"
+
+Group decodeGroup(uint which, uint row, uint group) {
+    if (TYPE == Q2_K) return groupQ2_K(which, row, group);
+    if (TYPE == Q3_K) return groupQ3_K(which, row, group);
+    if (TYPE == Q4_K) return groupQ4_K(which, row, group);
+    if (TYPE == Q5_K) return groupQ5_K(which, row, group);
+    return groupQ6_K(which, row, group);
+}
+#elif defined(GRID_WEIGHTS)
+#include "weights_iq.glsl"
+
+Group decodeGroup(uint which, uint row, uint group) {
+    if (TYPE == IQ2_XXS) return groupIQ2_XXS(which, row, group);
+    if (TYPE == IQ2_XS) return groupIQ2_XS(which, row, group);
+    if (TYPE == IQ3_XXS) return groupIQ3_XXS(which, row, group);
+    if (TYPE == IQ1_S) return groupIQ1_S(which, row, group);
+    if (TYPE == IQ3_S) return groupIQ3_S(which, row, group);
+    if (TYPE == IQ2_S) return groupIQ2_S(which, row, group);
+    if (TYPE == IQ4_XS) return groupIQ4_XS(which, row, group);
+    return groupIQ1_M(which, row, group);
+}
+#else
+#include "weights_float.glsl"
+#endif
 
 vec4 bytesAsFloats(int bytes) {
     return vec4(bitfieldExtract(bytes, 0, 8), bitfieldExtract(bytes, 8, 8), bitfieldExtract(bytes, 16, 8),
@@ -203,14 +224,14 @@ vec4 bytesAsFloats(int bytes) {
 
 // Eight values of a row of any type; columns from `columns` on are 0.
 void decodeValues(uint which, uint row, uint group, uint columns, out vec4 low, out vec4 high) {
-    if (FLOATS) {
-        low = fourFloats(which, row, group * 8u, columns);
-        high = fourFloats(which, row, group * 8u + 4u, columns);
-        return;
-    }
+#ifdef FLOAT_WEIGHTS
+    low = fourFloats(which, row, group * 8u, columns);
+    high = fourFloats(which, row, group * 8u + 4u, columns);
+#else
     const Group coded = decodeGroup(which, row, group);
     low = coded.scale * bytesAsFloats(coded.low) + coded.offset;
     high = coded.scale * bytesAsFloats(coded.high) + coded.offset;
+#endif
 }
 
 #endif

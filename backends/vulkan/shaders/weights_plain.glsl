@@ -3,13 +3,6 @@
 //
 // Types of one scale per block. Part of weights.glsl.
 
-// Of types with 16 bytes of quants for 32 values: low halves are values 0-15, high halves 16-31.
-uvec2 nibbles(uint which, uint quants, uint part) {
-    const uint at = quants + (part & 1u) * 8u;
-    const uint shift = (part >> 1) * 4u;
-    return (uvec2(wordAt(which, at), wordAt(which, at + 4u)) >> shift) & 0x0F0F0F0Fu;
-}
-
 Group groupQ4_0(uint which, uint row, uint group) {
     const uint at = row + (group >> 2) * 18u;
     const uvec2 quants = nibbles(which, at + 2u, group & 3u);

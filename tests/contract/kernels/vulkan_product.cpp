@@ -183,7 +183,8 @@ private:
         const std::uint32_t wide = std::min(groups, 3u);
         const std::uint32_t high = m_product.used != 0 ? m_product.tokens * m_product.used
                                                        : (m_product.tokens + tokensEach - 1) / tokensEach;
-        return rigLaunch(m_product.shader, constants, push, {wide, high, (groups + wide - 1) / wide});
+        return rigLaunch(vulkan::inFamily(m_product.shader, m_product.type), constants, push,
+                         {wide, high, (groups + wide - 1) / wide});
     }
 
     /// Of the terms of a sum: what its square is on average when the signs are random. The sum itself may be
@@ -243,7 +244,7 @@ private:
         const double error = normalisedError(wanted, got, isPlain() ? energy : 0.0);
         // A cap leaves of large sums hardly more than what small ones are, but all of their error.
         const double half = m_product.softcap == 0.0f ? 1e-6 : 1e-5;
-        const double most = m_product.shader == ShaderId::MatmulFp16 ? half : 1e-10;
+        const double most = m_product.computesHalves() ? half : 1e-10;
         if (!(error <= most)) fault << m_product.describe() << ": error " << error << ", at most " << most;
         const auto after = m_rig.words(RigBuffer::Arena);
         const auto differs = std::mismatch(m_before.begin(), m_before.end(), after.begin());
@@ -269,7 +270,12 @@ private:
 }  // namespace
 
 bool VulkanProduct::isMatmul() const {
-    return shader == ShaderId::Matmul || shader == ShaderId::MatmulFp16 || shader == ShaderId::MatmulInt8;
+    return shader == ShaderId::Matmul || shader == ShaderId::MatmulFp16 || shader == ShaderId::MatmulInt8 ||
+           shader == ShaderId::MatmulMatrix;
+}
+
+bool VulkanProduct::computesHalves() const {
+    return shader == ShaderId::MatmulFp16 || shader == ShaderId::MatmulMatrix;
 }
 
 bool VulkanProduct::isInt8() const {

@@ -15,7 +15,8 @@ namespace loader::test {
 /// Everything that matvec.comp and matmul.comp can be told.
 struct VulkanProduct {
     vulkan::ShaderId shader = vulkan::ShaderId::Matvec;
-    /// All but the type: for matvec tokens and rows of a workgroup, for matmul the four sizes of its tile.
+    /// All but the type: for matvec tokens and rows of a workgroup, for matmul the four sizes of its tile,
+    /// and for matrix units the three of theirs.
     std::vector<std::uint32_t> shape;
     std::uint32_t localSize = 32;
     quant::TensorType type = quant::TensorType::F32;
@@ -36,6 +37,8 @@ struct VulkanProduct {
     bool ownParts = false;
 
     bool isMatmul() const;
+    /// Rounds weights and x.
+    bool computesHalves() const;
     /// x has to be quantised before.
     bool isInt8() const;
     std::string describe() const;

@@ -437,7 +437,7 @@ void TestVulkanDevice::pipelineCache() {
     QCOMPARE(run(), 0);
     QVERIFY(std::filesystem::exists(path));
     const auto wholeBytes = std::filesystem::file_size(path);
-    QVERIFY(wholeBytes >= 96 + 32);
+    QVERIFY2(wholeBytes >= 96 + 32, std::to_string(wholeBytes).c_str());
     {
         const auto store = PipelineStore::create(*device, path);
         QVERIFY(store.ok() && (*store)->isWarm());

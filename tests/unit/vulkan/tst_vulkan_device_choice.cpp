@@ -47,6 +47,9 @@ DeviceData card() {
     data.matrix.cooperativeMatrix = VK_TRUE;
     data.memoryModel.vulkanMemoryModel = VK_TRUE;
     VkCooperativeMatrixPropertiesKHR shape{};
+    shape.MSize = 16;
+    shape.NSize = 16;
+    shape.KSize = 16;
     shape.CType = VK_COMPONENT_TYPE_FLOAT32_KHR;
     shape.ResultType = VK_COMPONENT_TYPE_FLOAT32_KHR;
     shape.scope = VK_SCOPE_SUBGROUP_KHR;
@@ -132,6 +135,7 @@ private Q_SLOTS:
     void choices();
     void tiers();
     void matrixNeedsItsShape();
+    void largestMatrixShape();
     void knownBadDrivers();
     void limits();
     void limitsThatAreNotTold();
@@ -207,6 +211,30 @@ void TestVulkanDeviceChoice::matrixNeedsItsShape() {
     data = card();
     data.memoryModel.vulkanMemoryModel = VK_FALSE;
     QVERIFY(detectTier(data) == FeatureTier::Int8);
+    data = card();
+    data.matrixShapes.front().NSize = 24;
+    QVERIFY(detectTier(data) == FeatureTier::Int8);
+    data.matrixShapes.front().NSize = 64;
+    QVERIFY(detectTier(data) == FeatureTier::Int8);
+}
+
+void TestVulkanDeviceChoice::largestMatrixShape() {
+    DeviceData data = card();
+    VkCooperativeMatrixPropertiesKHR shape = data.matrixShapes.front();
+    shape.NSize = 8;
+    data.matrixShapes.insert(data.matrixShapes.begin(), shape);
+    shape.NSize = 32;
+    data.matrixShapes.push_back(shape);
+    shape.NSize = 16;
+    shape.KSize = 32;
+    shape.AType = VK_COMPONENT_TYPE_FLOAT32_KHR;
+    data.matrixShapes.push_back(shape);
+    const MatrixShape best = limitsOf(data, 0).matrix;
+    QCOMPARE(best.rows, 16u);
+    QCOMPARE(best.tokens, 16u);
+    QCOMPARE(best.columns, 16u);
+    data.matrixShapes.clear();
+    QVERIFY(!limitsOf(data, 0).matrix.any());
 }
 
 void TestVulkanDeviceChoice::knownBadDrivers() {

@@ -25,6 +25,8 @@ DeviceLimits limitsWith(std::uint64_t windowBytes) {
     limits.allocationBytes = std::uint64_t{1} << 30;
     limits.invocations = 256;
     limits.sharedBytes = 32768;
+    limits.subgroupMost = 32;
+    limits.matrix = {16, 16, 16};
     // So few that grids have to be folded.
     limits.groupsX = 7;
     return limits;
@@ -105,8 +107,11 @@ std::uint64_t arenaEnd(const DispatchCommand& dispatch, const SessionLayout& lay
     }
     const auto p = pushOf<ProductPush>(dispatch);
     const std::uint64_t parts = p.routingOffset == LOADER_NONE ? 1 : p.used;
-    const bool integer =
-        dispatch.pipeline.shader == ShaderId::MatvecInt8 || dispatch.pipeline.shader == ShaderId::MatmulInt8;
+    const auto isOf = [&dispatch](ShaderId plain) {
+        return dispatch.pipeline.shader >= plain &&
+               dispatch.pipeline.shader <= ShaderId(int(plain) + int(WeightFamily::Grid));
+    };
+    const bool integer = isOf(ShaderId::MatvecInt8) || isOf(ShaderId::MatmulInt8);
     const std::uint64_t x = integer ? std::uint64_t{divideUp(p.columns, 32)} * kFormWords : p.columns;
     // Gathered rows may be any of the step's.
     const std::uint64_t rows = p.gatherOffset == LOADER_NONE ? p.tokens : layout.tokens;
@@ -141,6 +146,9 @@ private Q_SLOTS:
     void windowsHoldWholeRows_data();
     void windowsHoldWholeRows();
     void largeContextIsRefused();
+    void matrixUnitsTakeManyTokens();
+    void matrixTilesFitTheDevice_data();
+    void matrixTilesFitTheDevice();
 
 private:
     void check(const CommandList& list, const LoweringContext& context);
@@ -169,7 +177,8 @@ void TestVulkanLowering::check(const CommandList& list, const LoweringContext& c
         if (dispatch->weights != kNoWindow) QVERIFY(dispatch->weights < context.weights.windows);
         if (dispatch->secondWeights != kNoWindow) QVERIFY(dispatch->secondWeights < context.weights.windows);
         if (dispatch->kvLayer != kNoWindow) QVERIFY(dispatch->kvLayer < context.program.kvLayers.size());
-        QVERIFY(allShaders()[static_cast<std::size_t>(dispatch->pipeline.shader)].tier <= FeatureTier::Int8);
+        QVERIFY(allShaders()[static_cast<std::size_t>(dispatch->pipeline.shader)].tier <=
+                FeatureTier::Matrix);
     }
 }
 
@@ -179,7 +188,7 @@ void TestVulkanLowering::everyOperationRunsInBounds_data() {
     QTest::addColumn<int>("tier");
     for (const std::string_view variant : test::modelVariants()) {
         const QString name = QString::fromStdString(std::string(variant));
-        for (const FeatureTier tier : {FeatureTier::Fp32, FeatureTier::Int8}) {
+        for (const FeatureTier tier : {FeatureTier::Fp32, FeatureTier::Int8, FeatureTier::Matrix}) {
             QTest::addRow("%s F32 %d", qPrintable(name), int(tier))
                 << name << int(quant::TensorType::F32) << int(tier);
             if (test::takesAnyType(variant))
@@ -290,6 +299,67 @@ void TestVulkanLowering::largeContextIsRefused() {
     const DeviceLimits small = limitsWith(256 << 10);
     const backend::LoadOptions fitted = fitStep(one.program, one.segments, small, options);
     QVERIFY(fitted.batchTokens < options.batchTokens && fitted.batchTokens > 0);
+}
+
+void TestVulkanLowering::matrixUnitsTakeManyTokens() {
+    const Case one = makeCase("llama", quant::TensorType::Q4_K);
+    const DeviceLimits limits = limitsWith(1 << 20);
+    const WeightLayout weights = WeightLayout::make(one.program, one.segments, limits);
+    const SessionLayout layout = SessionLayout::make(one.program, one.segments, 64, 0, limits);
+    const KernelChoice kernels(FeatureTier::Matrix, limits, false);
+    const LoweringContext context{one.program, weights, layout, kernels, limits, graph::KvType::F16, 256, {}};
+    for (const std::uint32_t tokens :
+         {1u, KernelChoice::kVectorTokens, KernelChoice::kVectorTokens + 1, 64u}) {
+        const bool few = tokens <= KernelChoice::kVectorTokens;
+        std::size_t products = 0;
+        Lowering lowering(context);
+        for (const PipelineKey& key :
+             pipelinesOf(lowering.segment(one.program.segments[1], {tokens, false, 1}))) {
+            const Shader& shader = allShaders()[static_cast<std::size_t>(key.shader)];
+            QVERIFY2(few || !shader.name.starts_with("Quantise"), "matrix units take floats");
+            if (!shader.name.starts_with("Mat")) continue;
+            ++products;
+            const std::string_view wanted = few ? "MatvecInt8K" : "MatmulMatrixK";
+            QCOMPARE(std::string(shader.name), std::string(wanted));
+        }
+        QVERIFY(products > 4);
+    }
+}
+
+void TestVulkanLowering::matrixTilesFitTheDevice_data() {
+    QTest::addColumn<quint32>("subgroup");
+    QTest::addColumn<quint32>("invocations");
+    QTest::addColumn<quint32>("rows");
+    QTest::addColumn<quint32>("tokens");
+    QTest::newRow("software") << 8u << 1024u << 8u << 8u;
+    QTest::newRow("large cards") << 32u << 1024u << 16u << 16u;
+    QTest::newRow("flat matrices") << 32u << 256u << 8u << 16u;
+    QTest::newRow("wide subgroups") << 128u << 256u << 16u << 16u;
+    QTest::newRow("one subgroup at a time") << 128u << 128u << 16u << 8u;
+}
+
+void TestVulkanLowering::matrixTilesFitTheDevice() {
+    QFETCH(const quint32, subgroup);
+    QFETCH(const quint32, invocations);
+    QFETCH(const quint32, rows);
+    QFETCH(const quint32, tokens);
+    DeviceLimits limits = limitsWith(1 << 20);
+    limits.subgroupMost = subgroup;
+    limits.invocations = invocations;
+    limits.matrix = {rows, tokens, 16};
+    const KernelChoice kernels(FeatureTier::Matrix, limits, false);
+    for (const std::uint32_t count : {9u, 33u, 512u}) {
+        const Choice choice = kernels.matmul(quant::TensorType::Q8_0, count);
+        const auto& constants = choice.key.constants;
+        QVERIFY(constants[0] <= invocations && constants[0] % subgroup == 0);
+        QVERIFY(constants[2] == choice.rows && constants[3] == choice.tokens);
+        QVERIFY(constants[2] % constants[4] == 0 && constants[3] % constants[5] == 0);
+        QVERIFY(constants[4] % rows == 0 && constants[5] % tokens == 0);
+        const std::uint32_t parts = choice.rows / constants[4] * (choice.tokens / constants[5]);
+        QVERIFY(parts * subgroup <= constants[0]);
+        // As the shader's head says.
+        QVERIFY(80 * (choice.rows + choice.tokens) + 4 * rows * tokens * parts + 8 <= limits.sharedBytes);
+    }
 }
 
 QTEST_APPLESS_MAIN(TestVulkanLowering)
