@@ -107,11 +107,16 @@ Result<Answer> Generator::answer(std::vector<TokenId> prompt, const AnswerOption
     while (!generation.done()) {
         auto stepped = step(run, cancel);
         if (stepped.ok() && !run.unwanted) continue;
+        const bool asked = stepped.ok() || stepped.error().kind() == ErrorKind::Cancelled;
+        if (!asked) {
+            // Another link may go on behind the tokens: half a character and the beginning of what may
+            // become a stop text are its to show.
+            answer.error = std::move(stepped).error();
+            break;
+        }
         const session::GenerationEvent event = generation.cancel();
         answer.text += event.text;
         if (callbacks.piece && !event.text.empty()) callbacks.piece({std::nullopt, event.text});
-        const bool asked = stepped.ok() || stepped.error().kind() == ErrorKind::Cancelled;
-        if (!asked) answer.error = std::move(stepped).error();
         break;
     }
     answer.stopReason =

@@ -166,6 +166,12 @@ Status LoadedModel::tryBackend(LinkLoader& loader, BackendRegistry& registry, co
     std::optional<Error> last;
     for (const backend::DeviceFacts& device : *devices) {
         if (!isProcessor(device) && m_request.gpuLayers.none()) continue;
+        // A driver that pretends to be a card: the processor's own back end is faster.
+        if (isProcessor(device) && registry.isGpuOnly(id) && m_request.backend == "auto") {
+            m_report.steps.push_back(
+                {id, device.id, 0, "refused", "it is no GPU; it is used only when it is named"});
+            continue;
+        }
         auto outcome = tryDevice(loader, {&backend, device, loader.layersFor(device)}, progress, cancel);
         if (outcome.ok()) return {};
         last = std::move(outcome).error();

@@ -106,6 +106,19 @@ def quality_row(row):
                 f"{ours['perplexity']:.4f}", f"{ours['exact_perplexity']:.4f}", f"{row['apart']:.3%}", verdict(row))
 
 
+GPU_HEAD = head("device", "tier", "model", "measurement", "ours, tokens/s", "peer, tokens/s", "ratio", "spread", "read, GB/s", "share of the bandwidth",
+                "load, ms", "pairs", "met")
+
+
+def gpu_row(row):
+    with_peer = "peer" in row
+    read, share = row.get("read_bytes_per_second"), row.get("share")
+    return line(row["device"], row["tier"], row["model"], row["measurement"], figure(row["ours"]), figure(row["peer"]) if with_peer else "",
+                f"{row['ratio']:.2f}" if with_peer else "", f"{row['ratio_min']:.2f}–{row['ratio_max']:.2f}" if with_peer else "",
+                f"{read / 1e9:.1f}" if read else "", f"{share:.0%}" if share else "", f"{row['load_ms']:.0f}", row["pairs"],
+                verdict(row) if with_peer else "")
+
+
 def machine_table():
     """Returns the best ceilings of all saved results, for each number of threads, and where and when they were taken."""
     rows = rows_of("speed")
@@ -135,6 +148,7 @@ TABLES = {
     "logits": logits_table,
     "first-token": lambda: simple_table("first-token", FIRST_TOKEN_HEAD, lambda row: [first_token_row(row)]),
     "busy-core": lambda: simple_table("busy-core", BUSY_CORE_HEAD, busy_core_rows),
+    "gpu": lambda: simple_table("gpu", GPU_HEAD, lambda row: [gpu_row(row)]),
     "quality": lambda: simple_table("quality", QUALITY_HEAD, lambda row: [quality_row(row)]),
 }
 

@@ -115,7 +115,12 @@ Recovery recoveryFrom(const Error& error, std::size_t failures) {
         case ErrorKind::Unsupported:
         case ErrorKind::SelfTestMismatch:
         case ErrorKind::VersionMismatch: return Recovery::Next;
-        case ErrorKind::NotFound: return error.code() == Errc::B701 ? Recovery::Next : Recovery::GiveUp;
+        case ErrorKind::NotFound: {
+            // A driver or device that was there when it was probed; a file is missing on every link.
+            const Errc code = error.code();
+            const bool ofLink = code == Errc::B701 || code == Errc::B720 || code == Errc::B721;
+            return ofLink ? Recovery::Next : Recovery::GiveUp;
+        }
         case ErrorKind::CorruptData:
             // Numbers that are none may be the device's fault; of the file's, the next link will say the
             // same.

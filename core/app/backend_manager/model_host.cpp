@@ -75,7 +75,10 @@ Status ModelHost::walkChain(const LoadProgress& progress, CancelToken cancel) {
         if (tried.ok()) return {};
         m_steps.push_back(
             {link.backend, link.device, link.gpuLayers.number, "failed", tried.error().toString()});
-        const Recovery next = recoveryFrom(tried.error(), ++failures);
+        Recovery next = recoveryFrom(tried.error(), ++failures);
+        // A device that we chose and that is gone since; one that the user named is the user's to hear of.
+        const bool gone = tried.error().code() == Errc::X001 && m_request.device.empty();
+        if (gone && !link.device.empty()) next = Recovery::Next;
         if (next == Recovery::GiveUp) return tried;
         if (next == Recovery::Same) continue;
         if (m_link + 1 == m_chain.size()) return tried;
