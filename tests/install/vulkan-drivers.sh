@@ -145,7 +145,7 @@ done
 # The rows of one test program that compute on Vulkan: all of tst_vulkan_*, of others those whose subject is one.
 rows_of() {
     [[ $1 == tst_vulkan_* ]] && return 0
-    inside "$build/tests/$1" -datatags 2>/dev/null | awk '$3 ~ /vulkan/ { print $2 ":" $3 }'
+    inside "$build/tests/$1" -datatags 2>/dev/null | sed -n 's/^[^ ]* \([^ ]*\) \(.*vulkan.*\)$/\1:\2/p'
 }
 
 version=$(inside dpkg-query -W -f '${Version}' mesa-vulkan-drivers)

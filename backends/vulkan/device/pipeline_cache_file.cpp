@@ -68,21 +68,6 @@ std::uint64_t shaderSum() {
     return sum;
 }
 
-/// The head that the driver itself puts first. Old drivers do not look at it.
-/// @source Vulkan specification, VkPipelineCacheHeaderVersionOne
-bool isOfDriver(std::span<const std::uint8_t> data, const CacheOwner& owner) {
-    constexpr std::uint32_t kDriverHeadBytes = 32;
-    if (data.size() < kDriverHeadBytes) return false;
-    const auto word = [data](std::size_t at) {
-        return std::uint32_t{data[at]} | std::uint32_t{data[at + 1]} << 8 |
-               std::uint32_t{data[at + 2]} << 16 | std::uint32_t{data[at + 3]} << 24;
-    };
-    return word(0) >= kDriverHeadBytes && word(0) <= data.size() &&
-           word(4) == VK_PIPELINE_CACHE_HEADER_VERSION_ONE && word(8) == owner.vendor &&
-           word(12) == owner.model &&
-           std::equal(std::begin(owner.format), std::end(owner.format), data.begin() + 16);
-}
-
 std::span<std::byte> bytesOf(std::span<std::uint8_t> data) {
     return std::as_writable_bytes(data);
 }
@@ -99,6 +84,19 @@ CacheOwner cacheOwner(const DeviceData& data) {
     owner.driverVersion = data.properties.driverVersion;
     owner.shaders = shaderSum();
     return owner;
+}
+
+bool isOfDriver(std::span<const std::uint8_t> data, const CacheOwner& owner) {
+    constexpr std::uint32_t kDriverHeadBytes = 32;
+    if (data.size() < kDriverHeadBytes) return false;
+    const auto word = [data](std::size_t at) {
+        return std::uint32_t{data[at]} | std::uint32_t{data[at + 1]} << 8 |
+               std::uint32_t{data[at + 2]} << 16 | std::uint32_t{data[at + 3]} << 24;
+    };
+    return word(0) >= kDriverHeadBytes && word(0) <= data.size() &&
+           word(4) == VK_PIPELINE_CACHE_HEADER_VERSION_ONE && word(8) == owner.vendor &&
+           word(12) == owner.model &&
+           std::equal(std::begin(owner.format), std::end(owner.format), data.begin() + 16);
 }
 
 std::vector<std::uint8_t> readCacheFile(const std::string& path, const CacheOwner& owner) {

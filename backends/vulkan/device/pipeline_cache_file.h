@@ -28,6 +28,9 @@ struct CacheOwner {
 
 CacheOwner cacheOwner(const DeviceData& data);
 
+/// Whether data begins with the head that a driver itself has to put first. Old drivers do not look at it,
+/// and lavapipe 26.2 gives 20 bytes of its 32. @source Vulkan specification, VkPipelineCacheHeaderVersionOne
+bool isOfDriver(std::span<const std::uint8_t> data, const CacheOwner& owner);
 /// The driver's data of the file; empty where there is none that can be trusted.
 std::vector<std::uint8_t> readCacheFile(const std::string& path, const CacheOwner& owner);
 /// @errors F804, F806; B702 more than is kept

@@ -167,8 +167,10 @@ vk::Pipeline PipelineStore::get(const PipelineKey& key) const {
 void PipelineStore::save() {
     if (m_cacheFile.empty() || !m_changed || !m_device->check().ok()) return;
     const auto data = m_device->handle().getPipelineCacheData(*m_cache, m_device->dispatch());
-    if (data.result != vk::Result::eSuccess || data.value.empty()) return;
+    if (data.result != vk::Result::eSuccess) return;
     m_changed = false;
+    // What would not be read is not written.
+    if (!isOfDriver(data.value, m_owner)) return;
     // Everything came from the file: then it is not written again.
     if (data.value == m_loaded) return;
     const Status written = writeCacheFile(m_cacheFile, m_owner, data.value);

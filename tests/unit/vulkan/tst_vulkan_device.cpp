@@ -59,6 +59,12 @@ Dispatch& functionsOf(ComputeDevice& device) {
     return const_cast<Dispatch&>(device.dispatch());
 }
 
+/// Whether the data of its pipeline caches has the head that Vulkan prescribes.
+bool keepsPipelines(ComputeDevice& device) {
+    const auto cache = device.handle().createPipelineCacheUnique({}, nullptr, device.dispatch());
+    return device.handle().getPipelineCacheData(*cache.value, device.dispatch()).value.size() >= 32;
+}
+
 VkResult g_answer = VK_SUCCESS;
 
 VkResult VKAPI_CALL failSubmit(VkQueue, std::uint32_t, const VkSubmitInfo*, VkFence) {
@@ -435,6 +441,10 @@ void TestVulkanDevice::pipelineCache() {
         return (*store)->isWarm() ? 1 : 0;
     };
     QCOMPARE(run(), 0);
+    if (!keepsPipelines(*device)) {
+        QVERIFY(!std::filesystem::exists(path));
+        QSKIP("the data of this driver's pipeline cache has no whole head, so none is kept");
+    }
     QVERIFY(std::filesystem::exists(path));
     const auto wholeBytes = std::filesystem::file_size(path);
     QVERIFY2(wholeBytes >= 96 + 32, std::to_string(wholeBytes).c_str());
