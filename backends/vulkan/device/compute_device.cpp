@@ -13,6 +13,8 @@ constexpr const char* kBackend = "vulkan";
 /// The name is newer than some headers, and "beta" in all.
 constexpr const char* kPortabilitySubset = "VK_KHR_portability_subset";
 constexpr std::uint64_t kNanosecondsPerMs = 1'000'000;
+constexpr std::uint64_t kAnswerMs = 10'000;
+constexpr std::uint64_t kSoftwareAnswerMs = 60'000;
 
 /// What a device is asked for when it is opened: just what its tier needs.
 class Wanted {
@@ -99,7 +101,8 @@ Result<std::unique_ptr<ComputeDevice>> ComputeDevice::open(const VulkanLibrary& 
     device->m_tier = std::min(settings.most, detectTier(device->m_data, settings.without));
     device->m_limits = limitsOf(device->m_data, settings.windowBytes);
     device->m_limits.unified = device->m_features.has(DeviceFeature::Unified);
-    device->m_answerMs = settings.answerMs;
+    const bool inSoftware = device->m_data.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
+    device->m_answerMs = settings.answerMs.value_or(inSoftware ? kSoftwareAnswerMs : kAnswerMs);
     device->m_queueFamily = computeFamily(device->m_data).value_or(0);  // lackOf() saw that there is one
     device->m_budget.start(device->m_instance->functions(), found.handle, device->m_data.memory,
                            device->m_features.has(DeviceFeature::Budget), settings.memoryBytes);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,8 +34,10 @@ struct DeviceSettings {
     std::uint64_t windowBytes = 0;
     /// The most that is taken of the device's own memory; 0 is as much as the driver gives.
     std::uint64_t memoryBytes = 0;
-    /// A submission that takes longer counts as a loss of the device.
-    std::uint64_t answerMs = 10'000;
+    /// A submission that takes longer counts as a loss of the device. By default 10 s, and a minute for a
+    /// device in software: that one compiles when it computes first, on the processors that everybody else
+    /// wants too.
+    std::optional<std::uint64_t> answerMs;
 };
 
 /// @thread handle(), dispatch(), limits() from any; submit() from any, one after the other
