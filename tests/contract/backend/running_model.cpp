@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -80,6 +81,10 @@ std::unique_ptr<backend::Backend> Subject::make() const {
     if (backend == "vulkan") return makeVulkan(true);
     if (backend == "vulkan as users have it") return makeVulkan(false);
     return std::make_unique<backend::ReferenceBackend>();
+}
+
+bool Subject::takesFew() const {
+    return backend == "vulkan" && std::getenv("LOADER_TEST_LONG") == nullptr;
 }
 
 std::span<const Subject> subjects() {

@@ -24,6 +24,9 @@ struct Subject {
     /// Scripted back ends only keep books.
     bool computes = true;
     std::unique_ptr<backend::Backend> make() const;
+    /// Whether a test with many rows takes only some of this subject: a device in software compiles for each
+    /// model. The long tests take all.
+    bool takesFew() const;
 };
 
 /// The oracle, the CPU and the first Vulkan device on the tiers that they have, the scripted back end.
