@@ -266,7 +266,7 @@ void VulkanWorkers::lostOnce() {
 /// V1, V5: every worker loses the device after so many submissions; the processor ends the answer.
 void VulkanWorkers::lostForGood() {
     answerOf(105);
-    const std::uint64_t step = runsLong() ? 9 : 99;
+    const std::uint64_t step = runsLong() ? 9 : 100;
     for (std::uint64_t call = 1; call <= 100; call += step) {
         auto host = load("after=armed;vkQueueSubmit@" + std::to_string(call) + "+=DEVICE_LOST");
         QVERIFY(host.ok());
