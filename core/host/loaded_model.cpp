@@ -163,6 +163,8 @@ Status LoadedModel::tryBackend(LinkLoader& loader, BackendRegistry& registry, co
     if (!able.ok()) return note(able.error(), id, "", 0, "refused");
     auto devices = devicesOf(backend, m_request);
     if (!devices.ok()) return note(devices.error(), id, m_request.device, 0, "failed");
+    const Error none(Errc::B703, {id, "it has no device that may be used"});
+    bool refused = false;
     std::optional<Error> last;
     for (const backend::DeviceFacts& device : *devices) {
         if (!isProcessor(device) && m_request.gpuLayers.none()) continue;
@@ -170,6 +172,7 @@ Status LoadedModel::tryBackend(LinkLoader& loader, BackendRegistry& registry, co
         if (isProcessor(device) && registry.isGpuOnly(id) && m_request.backend == "auto") {
             m_report.steps.push_back(
                 {id, device.id, 0, "refused", "it is no GPU; it is used only when it is named"});
+            refused = true;
             continue;
         }
         auto outcome = tryDevice(loader, {&backend, device, loader.layersFor(device)}, progress, cancel);
@@ -178,7 +181,8 @@ Status LoadedModel::tryBackend(LinkLoader& loader, BackendRegistry& registry, co
         if (last->kind() == ErrorKind::Cancelled) break;
     }
     if (last) return *last;
-    return note(Error(Errc::B703, {id, "it has no device that may be used"}), id, "", 0, "refused");
+    // The report already says why.
+    return refused ? none : note(none, id, "", 0, "refused");
 }
 
 Status LoadedModel::tryDevice(LinkLoader& loader, ChainLink link, backend::Progress* progress,

@@ -130,6 +130,7 @@ private Q_SLOTS:
         if (profile == QLatin1String("gpu")) {
             expected = {"HOME=/cache",
                         "LANG=C.UTF-8",
+                        "LOADER_VULKAN_CACHE=/cache",
                         "MESA_SHADER_CACHE_DIR=/cache",
                         "TZ=:/etc/localtime",
                         "VK_DRIVER_FILES=/x.json",

@@ -502,17 +502,15 @@ class Answers(CliTest):
         plain = self.ok(gguf("run", self.llama, "-p", "the cat on", *GREEDY))
         self.assertEqual(plain.stdout.decode(), answer["text"])
 
-    def test_in_process_runs_load_no_driver(self):
+    def test_without_gpu_layers_no_driver_is_loaded(self):
         listed = json.loads(self.ok(gguf("backends", "--json")).stdout)["backends"]
         if "vulkan" not in [entry["id"] for entry in listed]:
             self.skipTest("this build has no Vulkan")
-        for layers, reason in (("auto", "not built"), ("0", "no layer may be on a GPU")):
-            steps = self.answer(self.llama, "--in-process", "--gpu-layers", layers)["load_report"]["steps"]
-            self.assertEqual([(step["backend"], step["result"]) for step in steps],
-                             [("vulkan", "refused"), ("cpu", "loaded")])
-            self.assertIn(reason, steps[0]["reason"])
+        steps = self.answer(self.llama, "--in-process", "--gpu-layers", "0")["load_report"]["steps"]
+        self.assertEqual([(step["backend"], step["result"]) for step in steps], [("vulkan", "refused"), ("cpu", "loaded")])
+        self.assertIn("no layer may be on a GPU", steps[0]["reason"])
         # The library is opened neither for the plan nor for the answer.
-        child = subprocess.Popen([GGUF, "chat", self.llama, *GREEDY, "--in-process", "--json"], stdin=subprocess.PIPE,
+        child = subprocess.Popen([GGUF, "chat", self.llama, *GREEDY, "--in-process", "--gpu-layers", "0", "--json"], stdin=subprocess.PIPE,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         child.stdin.write(b"the\n")
         child.stdin.flush()
@@ -520,7 +518,6 @@ class Answers(CliTest):
         with open(f"/proc/{child.pid}/maps") as file:
             self.assertNotIn("libvulkan", file.read())
         child.communicate(timeout=60)
-        self.fails(gguf("run", self.llama, "-p", "a", "--backend", "vulkan", "--json"), 5, "B702")
 
     def test_prompt_from_standard_input(self):
         done = self.ok(gguf("run", self.llama, *GREEDY, stdin=b"the cat on"))

@@ -292,6 +292,13 @@ bool isNull(First first, Others...) {
     return false;
 }
 
+/// A lost device computes no more. The one behind us does, and would read what the program now destroys.
+void settle(DeviceState& device) {
+    const auto wait =
+        reinterpret_cast<PFN_vkDeviceWaitIdle>(device.next[static_cast<std::size_t>(DeviceWaitIdle)]);
+    if (!device.hung && wait != nullptr) wait(device.handle);
+}
+
 template <FaultFunction function, class Function>
 struct Hook;
 
@@ -310,7 +317,10 @@ struct Hook<function, Return(VKAPI_PTR*)(First, Others...)> {
         const Verdict verdict = judge(function, device.get());
         const auto next = reinterpret_cast<Function>(device->next[kIndex]);
         if constexpr (std::is_same_v<Return, VkResult>) {
-            if (verdict.answers) return verdict.result;
+            if (verdict.answers) {
+                if (verdict.result == VK_ERROR_DEVICE_LOST) settle(*device);
+                return verdict.result;
+            }
             if (verdict.skip) return VK_SUCCESS;
             const VkResult result = forward(Tag<function>(), *device, next, first, others...);
             if (result == VK_SUCCESS) record().objects.fetch_add(kObjects[kIndex]);
