@@ -118,7 +118,7 @@ Choice KernelChoice::attend(backend::KvType kv, std::uint32_t group, std::uint32
     return choice;
 }
 
-PipelineKey KernelChoice::attendMerge(std::uint32_t) const {
+PipelineKey KernelChoice::attendMerge() const {
     return {ShaderId::AttendMerge, {64}};
 }
 PipelineKey KernelChoice::activate(bool gated) const {

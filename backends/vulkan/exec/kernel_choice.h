@@ -41,7 +41,7 @@ public:
     /// `rows` of the choice are query heads of one kv head, `tokens` tokens.
     Choice attend(backend::KvType kv, std::uint32_t group, std::uint32_t keyLength, std::uint32_t valueLength,
                   bool oneToken) const;
-    PipelineKey attendMerge(std::uint32_t valueLength) const;
+    PipelineKey attendMerge() const;
     PipelineKey activate(bool gated) const;
     PipelineKey quantise() const;
     PipelineKey route() const;

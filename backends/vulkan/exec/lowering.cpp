@@ -200,7 +200,7 @@ void Lowering::lower(const graph::AttendOp& op) {
     run({dispatch}, {slot(op.query).region, kvRegion(op.kvLayer), stepRegion()},
         {split ? parts.region : slot(op.out).region}, cost);
     if (!split) return;
-    DispatchCommand merge = make(m_context.kernels.attendMerge(kv.valueLength), m_shape.tokens * op.heads, 1);
+    DispatchCommand merge = make(m_context.kernels.attendMerge(), m_shape.tokens * op.heads, 1);
     merge.setPush(push);
     run({merge}, {parts.region}, {slot(op.out).region});
 }

@@ -33,7 +33,7 @@ Result<std::unique_ptr<SessionBuffers>> SessionBuffers::make(LoadedParts& parts,
                                                              const backend::SessionOptions& options,
                                                              const SessionLayout& layout) {
     std::unique_ptr<SessionBuffers> made(new SessionBuffers);
-    LOADER_CHECK(made->makeBuffers(parts, options, layout));
+    LOADER_CHECK(made->makeBuffers(parts, layout));
     LOADER_CHECK(made->makeKv(parts, options));
     LOADER_CHECK(made->makeAdapters(parts, options.adapters));
     LOADER_CHECK(made->makeSets(parts));
@@ -50,8 +50,7 @@ const DeviceBuffer& SessionBuffers::of(BufferName which) const {
     return m_result;
 }
 
-Status SessionBuffers::makeBuffers(LoadedParts& parts, const backend::SessionOptions&,
-                                   const SessionLayout& layout) {
+Status SessionBuffers::makeBuffers(LoadedParts& parts, const SessionLayout& layout) {
     ComputeDevice& device = *parts.device;
     LOADER_TRY(m_upload, DeviceBuffer::make(device, layout.uploadWords * kWord, MemoryUse::Upload));
     LOADER_TRY(m_step, DeviceBuffer::make(device, layout.stepWords * kWord, MemoryUse::Device));

@@ -48,8 +48,7 @@ private:
     };
 
     SessionBuffers() = default;
-    Status makeBuffers(LoadedParts& parts, const backend::SessionOptions& options,
-                       const SessionLayout& layout);
+    Status makeBuffers(LoadedParts& parts, const SessionLayout& layout);
     Status makeKv(LoadedParts& parts, const backend::SessionOptions& options);
     Status makeAdapters(LoadedParts& parts, std::span<const backend::Adapter> adapters);
     Status makeSets(LoadedParts& parts);
