@@ -73,17 +73,12 @@ Result<backend::PlanReport> VulkanBackend::plan(const graph::Program& program,
     if (device.empty()) return planOn(program, segments, commonLimits(), options);
     LOADER_TRY(const VulkanLibrary* opened, library());
     LOADER_TRY(const auto instance, VulkanInstance::create(*opened));
-    LOADER_TRY(const auto found, findDevices(*instance));
-    for (const FoundDevice& one : found) {
-        if (one.facts.id != device) continue;
-        backend::PlanReport report =
-            planOn(program, segments, limitsOf(one.data, m_settings.device.windowBytes), options);
-        const std::string lack = lackOf(one.data);
-        if (!lack.empty()) report.unsupported.push_back(lack);
-        return report;
-    }
-    LOADER_CHECK(this->device(device));  // says which there are
-    return Error(Errc::X001, {"The back end vulkan has no device " + device + "."});
+    LOADER_TRY(const FoundDevice found, findDevice(*instance, device));
+    backend::PlanReport report =
+        planOn(program, segments, limitsOf(found.data, m_settings.device.windowBytes), options);
+    const std::string lack = lackOf(found.data);
+    if (!lack.empty()) report.unsupported.push_back(lack);
+    return report;
 }
 
 Result<std::unique_ptr<backend::Model>> VulkanBackend::load(const graph::Program& program,

@@ -68,16 +68,6 @@ private:
     std::vector<const char*> m_extensions;
 };
 
-Result<FoundDevice> choose(const VulkanInstance& instance, const std::string& id) {
-    LOADER_TRY(auto found, findDevices(instance));
-    std::string known;
-    for (FoundDevice& device : found) {
-        if (id.empty() || device.facts.id == id) return std::move(device);
-        known += (known.empty() ? "" : ", ") + device.facts.id;
-    }
-    return Error(Errc::X001, {"The back end vulkan has no device " + id + "; it has: " + known + "."});
-}
-
 /// Stands in for what destroys and frees, see abandon().
 template <class Handle>
 void VKAPI_CALL keep(VkDevice, Handle, const VkAllocationCallbacks*) {}
@@ -89,7 +79,7 @@ Result<std::unique_ptr<ComputeDevice>> ComputeDevice::open(const VulkanLibrary& 
                                                            const DeviceSettings& settings) {
     auto device = std::unique_ptr<ComputeDevice>(new ComputeDevice());
     LOADER_TRY(device->m_instance, VulkanInstance::create(library));
-    LOADER_TRY(FoundDevice found, choose(*device->m_instance, settings.id));
+    LOADER_TRY(FoundDevice found, findDevice(*device->m_instance, settings.id));
     device->m_physical = found.handle;
     device->m_data = std::move(found.data);
     device->m_name = found.facts.name;

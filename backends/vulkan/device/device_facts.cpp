@@ -455,4 +455,14 @@ Result<std::vector<FoundDevice>> findDevices(const VulkanInstance& instance) {
     return devices;
 }
 
+Result<FoundDevice> findDevice(const VulkanInstance& instance, const std::string& id) {
+    LOADER_TRY(auto found, findDevices(instance));
+    std::string known;
+    for (FoundDevice& device : found) {
+        if (id.empty() || device.facts.id == id) return std::move(device);
+        known += (known.empty() ? "" : ", ") + device.facts.id;
+    }
+    return Error(Errc::X001, {"The back end vulkan has no device " + id + "; it has: " + known + "."});
+}
+
 }  // namespace loader::vulkan

@@ -64,5 +64,7 @@ struct FoundDevice {
 };
 /// All devices in order(). @errors B721, B722
 Result<std::vector<FoundDevice>> findDevices(const VulkanInstance& instance);
+/// One of them by id; empty takes the first. @errors those of findDevices(), X001 none of this id
+Result<FoundDevice> findDevice(const VulkanInstance& instance, const std::string& id);
 
 }  // namespace loader::vulkan

@@ -66,6 +66,7 @@ Status StepRunner::open() {
                                    m_parts.device->limits());
     LOADER_TRY(m_buffers, SessionBuffers::make(m_parts, m_options, m_layout));
     LOADER_TRY(m_recorder, Recorder::create(m_parts, *m_buffers));
+    readRopes();
     std::copy(std::begin(kFirstRates), std::end(kFirstRates), m_rates);
     m_entering = enteringSlots(m_parts.program, m_parts.segments);
     for (const std::uint32_t index : m_parts.segments) {
@@ -143,16 +144,25 @@ void StepRunner::writeItems(std::span<const BatchItem> items, std::span<const st
         to[i] = {items[i].position[0], items[i].sequence, visibleEnds[i], static_cast<std::uint32_t>(i)};
 }
 
-void StepRunner::writeRopes(std::span<const BatchItem> items) {
+/// The divisors that the file has for each pair do not change from step to step.
+void StepRunner::readRopes() {
     for (const auto& [id, offset] : m_layout.ropes) {
         const graph::Rope& rope = m_parts.program.ropes[id];
-        const std::size_t pairs = rope.frequencies.size();
-        std::vector<float> factors(pairs, 1.0f);
+        std::vector<float> factors(rope.frequencies.size(), 1.0f);
         if (rope.factors != kNone) {
             const graph::WeightRef& weight = m_parts.program.weights[rope.factors];
             quant::dequantizeRow(weight.type, m_parts.fileWeights[rope.factors].bytes.data(), factors.data(),
-                                 pairs);
+                                 factors.size());
         }
+        m_ropeFactors[id] = std::move(factors);
+    }
+}
+
+void StepRunner::writeRopes(std::span<const BatchItem> items) {
+    for (const auto& [id, offset] : m_layout.ropes) {
+        const graph::Rope& rope = m_parts.program.ropes[id];
+        const std::vector<float>& factors = m_ropeFactors.at(id);
+        const std::size_t pairs = rope.frequencies.size();
         const auto rows = uploadWords<float>(offset, items.size() * 2 * pairs);
         for (std::size_t t = 0; t < items.size(); ++t) {
             for (std::size_t i = 0; i < pairs; ++i) {

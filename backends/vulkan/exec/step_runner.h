@@ -50,6 +50,7 @@ private:
     StepShape shapeOf(std::span<const backend::BatchItem> items,
                       std::span<const std::uint32_t> visibleEnds) const;
     void writeItems(std::span<const backend::BatchItem> items, std::span<const std::uint32_t> visibleEnds);
+    void readRopes();
     void writeRopes(std::span<const backend::BatchItem> items);
     void writeInputs(std::span<const backend::BatchItem> items);
     void embed(const graph::EmbedOp& op, const backend::BatchItem& item, float* row);
@@ -78,6 +79,8 @@ private:
     const graph::EmbedOp* m_embed = nullptr;
     const graph::HeadOp* m_headOp = nullptr;
     std::vector<float> m_row;
+    /// Divisors of each pair of the ropes that are used.
+    std::map<graph::RopeId, std::vector<float>> m_ropeFactors;
     /// How much of a list's cost the device does in a second, for few tokens and for many.
     double m_rates[2];
     std::uint64_t m_dispatches = 0;
