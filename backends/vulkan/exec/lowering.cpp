@@ -33,13 +33,6 @@ void Lowering::spread(DispatchCommand& dispatch, std::uint32_t count) const {
     dispatch.groups[2] = divideUp(count, most);
 }
 
-DispatchCommand Lowering::make(PipelineKey key, std::uint32_t x, std::uint32_t y, std::uint32_t z) const {
-    DispatchCommand dispatch;
-    dispatch.pipeline = std::move(key);
-    dispatch.groups = {x, y, z};
-    return dispatch;
-}
-
 void Lowering::run(std::vector<DispatchCommand> dispatches, std::vector<std::uint32_t> reads,
                    std::vector<std::uint32_t> writes, double cost) {
     if (m_formed) {
@@ -110,9 +103,8 @@ void Lowering::lower(const graph::NormOp& op) {
     push.biasOffset = op.bias == kNone ? LOADER_NONE : m_context.weights.vectors.at(op.bias);
     push.epsilon = op.epsilon;
     push.accumulate = op.accumulate ? 1 : 0;
-    DispatchCommand dispatch = make(m_context.kernels.norm(op.kind, width), 1, 1);
+    DispatchCommand dispatch = make(m_context.kernels.norm(op.kind, width), push, 1, 1);
     spread(dispatch, m_shape.tokens);
-    dispatch.setPush(push);
     std::vector<std::uint32_t> reads{slot(op.in).region};
     if (op.accumulate) reads.push_back(slot(op.out).region);
     run({dispatch}, reads, {slot(op.out).region});
@@ -131,9 +123,8 @@ void Lowering::normHeads(SlotId id, std::uint32_t heads, std::uint32_t length, g
     push.weightOffset = m_context.weights.vectors.at(weight);
     push.biasOffset = LOADER_NONE;
     push.epsilon = epsilon;
-    DispatchCommand dispatch = make(m_context.kernels.norm(graph::NormKind::Rms, length), 1, 1);
+    DispatchCommand dispatch = make(m_context.kernels.norm(graph::NormKind::Rms, length), push, 1, 1);
     spread(dispatch, m_shape.tokens * heads);
-    dispatch.setPush(push);
     run({dispatch}, {slot(id).region}, {slot(id).region});
 }
 
@@ -159,10 +150,9 @@ void Lowering::lower(const graph::RopeStoreOp& op) {
     push.valueOffset = slot(op.value).offset;
     push.valueStride = slot(op.value).stride;
     push.contextTokens = m_context.contextTokens;
-    DispatchCommand dispatch = make(m_context.kernels.ropeStore(halves, m_context.kv), m_shape.tokens,
+    DispatchCommand dispatch = make(m_context.kernels.ropeStore(halves, m_context.kv), push, m_shape.tokens,
                                     std::max(op.heads, kv.kvHeads));
     dispatch.kvLayer = op.kvLayer;
-    dispatch.setPush(push);
     run({dispatch}, {slot(op.key).region, slot(op.value).region, stepRegion()},
         {slot(op.query).region, kvRegion(op.kvLayer)});
 }
@@ -190,18 +180,16 @@ void Lowering::lower(const graph::AttendOp& op) {
     push.partOffset = parts.offset;
     push.scale = op.scale;
     push.softcap = op.softcap;
-    DispatchCommand dispatch = make(choice.key, kv.kvHeads * (group / choice.rows),
+    DispatchCommand dispatch = make(choice.key, push, kv.kvHeads * (group / choice.rows),
                                     divideUp(m_shape.tokens, choice.tokens), m_shape.splits);
     dispatch.kvLayer = op.kvLayer;
-    dispatch.setPush(push);
     const double cost =
         2.0 * kGiga * m_shape.tokens * op.heads * (kv.keyLength + kv.valueLength) * m_context.contextTokens;
     const bool split = m_shape.splits > 1;
     run({dispatch}, {slot(op.query).region, kvRegion(op.kvLayer), stepRegion()},
         {split ? parts.region : slot(op.out).region}, cost);
     if (!split) return;
-    DispatchCommand merge = make(m_context.kernels.attendMerge(), m_shape.tokens * op.heads, 1);
-    merge.setPush(push);
+    DispatchCommand merge = make(m_context.kernels.attendMerge(), push, m_shape.tokens * op.heads, 1);
     run({merge}, {parts.region}, {slot(op.out).region});
 }
 
@@ -219,9 +207,8 @@ void Lowering::activate(graph::Activation activation, const ArenaRows* gate, con
     push.outOffset = out.offset;
     push.outStride = out.stride;
     push.activation = activationNumber(activation);
-    DispatchCommand dispatch = make(m_context.kernels.activate(gate != nullptr),
+    DispatchCommand dispatch = make(m_context.kernels.activate(gate != nullptr), push,
                                     divideUp(width, KernelChoice::kLine), m_shape.tokens);
-    dispatch.setPush(push);
     std::vector<std::uint32_t> reads{up.region};
     if (gate != nullptr) reads.push_back(gate->region);
     run({dispatch}, reads, {out.region});
@@ -267,8 +254,7 @@ void Lowering::lower(const graph::RouteOp& op) {
     push.gating = op.gating == graph::Gating::Softmax ? 0 : 1;
     push.normalise = op.normalise ? 1 : 0;
     push.scale = op.scale;
-    DispatchCommand dispatch = make(m_context.kernels.route(), m_shape.tokens, 1);
-    dispatch.setPush(push);
+    DispatchCommand dispatch = make(m_context.kernels.route(), push, m_shape.tokens, 1);
     run({dispatch}, {scores.region}, {slot(op.out).region});
 }
 
@@ -300,9 +286,8 @@ CommandList Lowering::head(const graph::HeadOp& op, const HeadShape& shape) {
         push.logitsOffset = logits.offset;
         push.logitsStride = logits.stride;
         push.vocabulary = vocabulary;
-        DispatchCommand dispatch =
-            make(m_context.kernels.tokenBias(), divideUp(shape.biases, KernelChoice::kLine), shape.rows);
-        dispatch.setPush(push);
+        DispatchCommand dispatch = make(m_context.kernels.tokenBias(), push,
+                                        divideUp(shape.biases, KernelChoice::kLine), shape.rows);
         run({dispatch}, {stepRegion(), logits.region}, {logits.region});
     }
     if (shape.top != 0) {
@@ -349,8 +334,7 @@ void Lowering::topTokens(const HeadShape& shape) {
         push.toResult = last ? 1 : 0;
         push.sumsOffset = result.sumsOffset;
         push.sumsStride = result.sumsStride;
-        DispatchCommand dispatch = make(m_context.kernels.topTokens(), chunks, shape.rows);
-        dispatch.setPush(push);
+        DispatchCommand dispatch = make(m_context.kernels.topTokens(), push, chunks, shape.rows);
         std::vector<std::uint32_t> writes{last ? resultRegion() : to.region};
         if (pass == 0 && !last) writes.push_back(resultRegion());
         run({dispatch}, {from.region}, writes);

@@ -128,7 +128,15 @@ private:
 
     static std::uint32_t activationNumber(graph::Activation activation);
     const ArenaRows& slot(graph::SlotId id) const { return m_context.layout.slots.at(id); }
-    DispatchCommand make(PipelineKey key, std::uint32_t x, std::uint32_t y, std::uint32_t z = 1) const;
+    template <class Push>
+    static DispatchCommand make(PipelineKey key, const Push& push, std::uint32_t x, std::uint32_t y,
+                                std::uint32_t z = 1) {
+        DispatchCommand dispatch;
+        dispatch.pipeline = std::move(key);
+        dispatch.groups = {x, y, z};
+        dispatch.setPush(push);
+        return dispatch;
+    }
     /// A grid of `count` workgroups in x that may be more than the device allows in one direction.
     void spread(DispatchCommand& dispatch, std::uint32_t count) const;
     void normHeads(graph::SlotId id, std::uint32_t heads, std::uint32_t length, graph::TensorId weight,

@@ -57,9 +57,8 @@ ArenaRows Lowering::formOf(const PlacedMatrix& matrix, const Input& input) {
     push.outPartStride = divideUp(matrix.columns, 32) * kFormWords;
     push.gatherOffset = input.gathered ? m_context.layout.gatherOffset : LOADER_NONE;
     DispatchCommand dispatch =
-        make(m_context.kernels.quantise(), divideUp(matrix.columns, KernelChoice::kLine),
+        make(m_context.kernels.quantise(), push, divideUp(matrix.columns, KernelChoice::kLine),
              input.tokens * input.parts);
-    dispatch.setPush(push);
     run({dispatch}, {rows.region, stepRegion()}, {form.region});
     m_formed = input;
     return form;
@@ -98,10 +97,9 @@ void Lowering::dense(const PlacedMatrix& matrix, const graph::Linear& linear, co
         push.outOffset = output.rows.offset + window.firstRow - output.firstRow;
         if (linear.bias != kNone)
             push.biasOffset = m_context.weights.vectors.at(linear.bias) + window.firstRow;
-        DispatchCommand dispatch = make(choice.key, 1, divideUp(input.tokens, choice.tokens));
-        spread(dispatch, divideUp(window.rows, choice.rows));
+        DispatchCommand dispatch = make(choice.key, push, 1, divideUp(input.tokens, choice.tokens));
+        spread(dispatch, divideUp(push.rows, choice.rows));
         dispatch.weights = window.index;
-        dispatch.setPush(push);
         dispatches.push_back(dispatch);
     }
     std::vector<std::uint32_t> reads{slot(input.slot).region, m_context.layout.form.region, stepRegion()};
@@ -121,10 +119,9 @@ void Lowering::floatProduct(std::uint32_t window, const ProductPush& push, std::
     const Choice choice =
         few ? m_context.kernels.matvec(quant::TensorType::F32, push.columns, push.tokens, false)
             : m_context.kernels.matmul(quant::TensorType::F32, push.tokens);
-    DispatchCommand dispatch = make(choice.key, 1, divideUp(push.tokens, choice.tokens));
+    DispatchCommand dispatch = make(choice.key, push, 1, divideUp(push.tokens, choice.tokens));
     spread(dispatch, divideUp(push.rows, choice.rows));
     dispatch.weights = window;
-    dispatch.setPush(push);
     run({dispatch}, std::move(reads), {writes}, productCost(push.rows, push.columns, push.tokens));
 }
 
@@ -176,11 +173,10 @@ void Lowering::pairProduct(const PlacedMatrix& up, const PlacedMatrix& gate, con
         const WeightWindow& window = up.windows[i];
         push.rows = window.rows;
         push.outOffset = output.rows.offset + window.firstRow;
-        DispatchCommand dispatch = make(choice.key, 1, divideUp(input.tokens, choice.tokens));
-        spread(dispatch, divideUp(window.rows, choice.rows));
+        DispatchCommand dispatch = make(choice.key, push, 1, divideUp(input.tokens, choice.tokens));
+        spread(dispatch, divideUp(push.rows, choice.rows));
         dispatch.weights = window.index;
         dispatch.secondWeights = gate.windows[i].index;
-        dispatch.setPush(push);
         dispatches.push_back(dispatch);
     }
     run(std::move(dispatches), {slot(input.slot).region, m_context.layout.form.region}, {output.rows.region},
@@ -206,11 +202,10 @@ void Lowering::expertProduct(const PlacedMatrix& matrix, const PlacedMatrix* gat
         push.rows = window.rows;
         push.firstExpert = window.firstSlice;
         push.expertCount = window.slices;
-        DispatchCommand dispatch = make(choice.key, 1, input.tokens * routing.used);
-        spread(dispatch, divideUp(window.rows, choice.rows));
+        DispatchCommand dispatch = make(choice.key, push, 1, input.tokens * routing.used);
+        spread(dispatch, divideUp(push.rows, choice.rows));
         dispatch.weights = window.index;
         if (gate != nullptr) dispatch.secondWeights = gate->windows[i].index;
-        dispatch.setPush(push);
         dispatches.push_back(dispatch);
     }
     run(std::move(dispatches), {slot(input.slot).region, m_context.layout.form.region, routing.rows.region},
@@ -286,8 +281,7 @@ void Lowering::lower(const graph::ExpertDownOp& op) {
     push.outStride = slot(op.out).stride;
     push.accumulate = op.accumulate ? 1 : 0;
     DispatchCommand dispatch =
-        make(m_context.kernels.expertSum(), divideUp(down.rows, KernelChoice::kLine), m_shape.tokens);
-    dispatch.setPush(push);
+        make(m_context.kernels.expertSum(), push, divideUp(down.rows, KernelChoice::kLine), m_shape.tokens);
     std::vector<std::uint32_t> reads{parts.region, slot(op.routing).region};
     if (op.accumulate) reads.push_back(slot(op.out).region);
     run({dispatch}, reads, {slot(op.out).region});
