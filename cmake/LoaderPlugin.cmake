@@ -14,3 +14,19 @@ function(loader_add_backend id)
   add_dependencies(programs loader_plugin_${id})
   target_link_libraries(loader_plugin_${id} PRIVATE loader_backend_${id} loader_warnings Qt6::Core)
 endfunction()
+
+# loader_add_importer(ID SOURCES… [LIBRARIES…])
+# The same for a program whose settings are imported: loader_importer_<id> and its plugin.
+function(loader_add_importer id)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_library(loader_importer_${id} STATIC ${arg_SOURCES})
+  target_link_libraries(loader_importer_${id} PUBLIC loader_app PRIVATE loader_warnings ${arg_LIBRARIES})
+  add_library(loader_importer_plugin_${id} MODULE plugin.cpp ${id}.json)
+  set_target_properties(loader_importer_plugin_${id} PROPERTIES
+    AUTOMOC ON
+    OUTPUT_NAME importer_${id}
+    PREFIX ""
+    LIBRARY_OUTPUT_DIRECTORY ${LOADER_IMPORTER_DIRECTORY})
+  add_dependencies(programs loader_importer_plugin_${id})
+  target_link_libraries(loader_importer_plugin_${id} PRIVATE loader_importer_${id} loader_warnings Qt6::Core)
+endfunction()
