@@ -47,22 +47,13 @@ Result<Temporary> createBeside(FileOperations& files, const std::string& path, s
     return Error(Errc::F806, {"too many unfinished files beside it"}, path);
 }
 
-Status renameWithPatience(FileOperations& files, const std::string& from, const std::string& to) {
-    for (int attempt = 1; attempt <= kRenameAttempts; ++attempt) {
-        LOADER_TRY(const bool renamed, files.rename(from, to));
-        if (renamed) return {};
-        files.pause(kRenamePause * attempt);
-    }
-    return Error(Errc::F806, {"another program holds it"}, to);
-}
-
 Status writeAndRename(FileOperations& files, Temporary& temporary, const std::string& target,
                       std::string_view bytes) {
     LOADER_CHECK(temporary.file->append(bytes));
     LOADER_CHECK(temporary.file->sync());
     LOADER_CHECK(temporary.file->close());
     temporary.file.reset();
-    LOADER_CHECK(renameWithPatience(files, temporary.path, target));
+    LOADER_CHECK(renamePatiently(files, temporary.path, target));
     return files.syncFolder(folderOf(target));
 }
 
@@ -85,6 +76,15 @@ std::string joined(std::string_view folder, std::string_view name) {
     std::string path(folder);
     if (!path.empty() && !isSeparator(path.back())) path += '/';
     return path.append(name);
+}
+
+Status renamePatiently(FileOperations& files, const std::string& from, const std::string& to) {
+    for (int attempt = 1; attempt <= kRenameAttempts; ++attempt) {
+        LOADER_TRY(const bool renamed, files.rename(from, to));
+        if (renamed) return {};
+        files.pause(kRenamePause * attempt);
+    }
+    return Error(Errc::F806, {"another program holds it"}, to);
 }
 
 Status replaceFile(FileOperations& files, const std::string& path, std::string_view bytes, std::uint32_t mode,

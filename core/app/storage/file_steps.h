@@ -23,6 +23,8 @@ std::string folderOf(std::string_view path);
 std::string fileNameOf(std::string_view path);
 std::string joined(std::string_view folder, std::string_view name);
 
+/// Tries again where another program holds one of them for a moment. @errors F806
+Status renamePatiently(FileOperations& files, const std::string& from, const std::string& to);
 /// The file with these bytes, whole or as it was, also after a power cut: written beside it, synced, renamed,
 /// folder synced. A link is followed, never replaced. The mode of a file that is there is kept.
 /// @param mode of a new file; with force, of one that is there too
