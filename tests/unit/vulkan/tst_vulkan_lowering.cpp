@@ -292,14 +292,14 @@ void TestVulkanLowering::largeContextIsRefused() {
     const Case one = makeCase("llama", quant::TensorType::F32);
     backend::LoadOptions options;
     options.contextTokens = 1000;
-    QVERIFY(planOn(one.program, one.segments, limitsWith(64 << 20), options).unsupported.empty());
+    QVERIFY(planOn(one.program, one.segments, limitsWith(64 << 20), options).report.unsupported.empty());
     options.contextTokens = 100'000'000;
-    const auto report = planOn(one.program, one.segments, limitsWith(64 << 20), options);
+    const auto report = planOn(one.program, one.segments, limitsWith(64 << 20), options).report;
     QCOMPARE(report.unsupported.size(), std::size_t(1));
     // A window that holds few tokens makes steps shorter, and nothing else.
     options.contextTokens = 64;
     const DeviceLimits small = limitsWith(256 << 10);
-    const backend::LoadOptions fitted = fitStep(one.program, one.segments, small, options);
+    const backend::LoadOptions fitted = planOn(one.program, one.segments, small, options).options;
     QVERIFY(fitted.batchTokens < options.batchTokens && fitted.batchTokens > 0);
 }
 
