@@ -12,6 +12,7 @@
 
 #include "core/app/diagnostics/load_log.h"
 #include "core/app/hardware/probe_cache.h"
+#include "core/cli/library_access.h"
 
 namespace loader::cli {
 namespace {
@@ -86,11 +87,17 @@ const std::span<const OptionSpec> kLoadOptions = kLoad;
 const std::span<const OptionSpec> kGenerationOptions = kGeneration;
 
 Result<std::string> modelPath(const Context& context) {
-    const host::ModelLibrary library(host::ModelLibrary::defaultFolders());
-    return library.resolve(context.arguments.operands().front());
+    return resolveModel(context.arguments.operands().front(), context.cancel);
 }
 
 Result<host::LoadRequest> loadRequest(const Context& context) {
+    LOADER_TRY(host::LoadRequest request, loadRequestFor(context, {}));
+    // What is wrong with the options is told before folders are looked at.
+    LOADER_TRY(request.path, modelPath(context));
+    return request;
+}
+
+Result<host::LoadRequest> loadRequestFor(const Context& context, const std::string& path) {
     const Arguments& arguments = context.arguments;
     host::LoadRequest request;
     LOADER_TRY(const auto contextTokens, arguments.number("context", 1, kMostTokens));
@@ -109,7 +116,7 @@ Result<host::LoadRequest> loadRequest(const Context& context) {
     request.architecture = arguments.text("architecture").value_or("");
     request.tier = arguments.text("tier").value_or("");
     protocol::applyEnvironment(request, environment("GGUF_BACKEND"), environment("GGUF_GPU_ENABLED"));
-    LOADER_TRY(request.path, modelPath(context));
+    request.path = path;
     return request;
 }
 
@@ -196,7 +203,7 @@ app::HardwareQuery hardwareQuery(bool measureMemory) {
     query.session.waylandDisplay = environment("WAYLAND_DISPLAY");
     query.session.display = environment("DISPLAY");
     query.session.sshConnection = environment("SSH_CONNECTION");
-    query.paths = host::ModelLibrary::defaultFolders();
+    query.paths = modelFolders();
     query.paths.push_back(app::ProbeCache::defaultFolder());
     query.measureMemory = measureMemory;
     return query;

@@ -11,7 +11,8 @@ namespace loader::app {
 namespace {
 
 constexpr std::string_view kEnding = ".gguf";
-constexpr std::string_view kWholeLabels[] = {"F16", "F32", "BF16", "FP16", "FP32", "MXFP4", "NVFP4", "MXFP4_MOE"};
+constexpr std::string_view kWholeLabels[] = {"F16",  "F32",   "BF16",  "FP16",
+                                             "FP32", "MXFP4", "NVFP4", "MXFP4_MOE"};
 constexpr std::string_view kFamilies[] = {"IQ", "TQ", "Q"};
 /// Longer ones are no labels of types.
 constexpr std::size_t kMostLabel = 16;

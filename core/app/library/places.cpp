@@ -38,6 +38,7 @@ public:
         LibraryPlace added;
         added.kind = kind;
         added.path = place;
+        if (kind == PlaceKind::BuiltIn) added.name = "guide";
         added.usual = usual;
         m_places.push_back(std::move(added));
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// Where models are looked for: the user's folders, single files, and the caches of the Hugging Face hub and of
-// llama.cpp. The environment is passed in.
+// Where models are looked for: the user's folders, single files, and the caches of the Hugging Face hub and
+// of llama.cpp. The environment is passed in.
 #pragma once
 
 #include <functional>
