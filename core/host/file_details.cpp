@@ -11,6 +11,7 @@
 #include "core/engine/arch/registry.h"
 #include "core/engine/base/utf8.h"
 #include "core/engine/gguf/keys.h"
+#include "core/engine/gguf/lean_file.h"
 
 namespace loader::host {
 namespace {
@@ -20,6 +21,8 @@ using namespace protocol;
 
 /// A page is closed beyond so many bytes: half of what a message may have, because one entry more comes.
 constexpr std::size_t kPageBytes = 512u << 10;
+/// Read at once.
+constexpr std::size_t kWindowBytes = 256u << 10;
 
 /// Whole characters only.
 std::string cutText(std::string_view text, std::size_t most) {
@@ -175,7 +178,8 @@ std::string mainType(std::span<const TypeShare> types) {
 }
 
 Result<IndexFacts> readIndexFacts(const ByteSource& source) {
-    LOADER_TRY(const gguf::File file, gguf::File::parse(source));
+    // Most of a header is its word list, of which a list of models shows nothing.
+    LOADER_TRY(const gguf::File file, gguf::parseLean(source, {kWindowBytes}));
     IndexFacts facts = factsOf(file.metadata(), file.tensors());
     facts.version = file.version();
     facts.foreignByteOrder = file.byteOrder() != gguf::kHostOrder;
