@@ -62,6 +62,16 @@ constexpr std::array kBench = {
                {},
                "Print the first token of a 128-token prompt and end (used by bench itself)"},
 };
+constexpr std::array kModels = {
+    OptionSpec{"all", 0, {}, "With test: every model of the library"},
+    OptionSpec{"max-tokens", 'n', "N", "With test: tokens to write (default: 16)"},
+    OptionSpec{"tensors", 0, {}, "With inspect: list the tensors"},
+    OptionSpec{"name", 0, "TEXT", "With add: what the file shall be called"},
+    OptionSpec{"projector", 0, "FILE", "With add: the projector that belongs to it"},
+    OptionSpec{"sha256", 0, "HEX", "With add and verify: the SHA-256 that the file must have"},
+    OptionSpec{"delete", 0, {}, "With remove: delete the files that this program made"},
+    OptionSpec{"yes", 0, {}, "With remove --delete: also files that this program did not make"},
+};
 constexpr std::array kProbe = {
     OptionSpec{"again", 0, {}, "Ask drivers that were asked before"},
 };
@@ -108,7 +118,9 @@ const std::vector<CommandSpec>& table() {
          Groups{kPerplexity, kLoadOptions, kConfigurationOptions, kCommonOptions}, perplexityCommand},
         {"bench", "Measure speed against this machine's limits", "MODEL", 0, 1,
          Groups{kBench, kLoadOptions, kConfigurationOptions, kCommonOptions}, benchCommand},
-        {"models", "List the models of the library", "", 0, 0, Groups{kCommonOptions}, modelsCommand},
+        {"models", "List, test, check and manage the models of the library",
+         "[list|refresh|add|remove|inspect|test|verify] [MODEL|PATH]", 0, 2,
+         Groups{kModels, kLoadOptions, kConfigurationOptions, kCommonOptions}, modelsCommand},
         {"backends", "List back ends and devices", "", 0, 0, Groups{kProbe, kCommonOptions}, backendsCommand},
         {"estimate", "Tell how much memory a model needs, and whether it fits", "MODEL", 1, 1,
          Groups{kLoadOptions, kConfigurationOptions, kCommonOptions}, estimateCommand},
