@@ -28,10 +28,10 @@ public:
     static constexpr const char* kFileName = "performance.jsonl";
     static constexpr std::size_t kMostLineBytes = 32 * 1024;
     /// A longer file is made shorter: the newest lines of each kind are kept.
-    static constexpr std::uint64_t kMostBytes = 8u << 20;
-    static constexpr std::uint64_t kKeptBytes = 6u << 20;
-    static constexpr std::size_t kMostMeasurements = 2000;
-    static constexpr std::size_t kMostUses = 10'000;
+    static constexpr std::uint64_t kMostBytes = 4u << 20;
+    static constexpr std::uint64_t kKeptBytes = 3u << 20;
+    static constexpr std::size_t kMostMeasurements = 1500;
+    static constexpr std::size_t kMostUses = 5000;
 
     /// @param folder the data folder of this application
     explicit History(std::string folder) : m_folder(std::move(folder)) {}
