@@ -179,7 +179,7 @@ Result<int> benchOne(Context& context) {
     LOADER_TRY(const Loaded loaded, loadModel(context, request));
     const bool wantsCeilings = !context.arguments.has("no-ceilings");
     LOADER_TRY(const Measured measured, measure(loaded, request, plan, wantsCeilings, context.cancel));
-    measurement.settings = settingsOf(request, loaded.model->report());
+    measurement.settings = app::settingsOf(request, loaded.model->report());
     measurement.settings.driver = driverOf(loaded);
     measurement.prompt = measured.speeds.prompt;
     measurement.generation = measured.speeds.generation;

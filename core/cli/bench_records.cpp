@@ -52,15 +52,6 @@ std::string comparisonText(const app::Comparison& comparison) {
     return text;
 }
 
-const char* kvName(backend::KvType type) {
-    switch (type) {
-        case backend::KvType::F16: return "f16";
-        case backend::KvType::Q8_0: return "q8_0";
-        case backend::KvType::F32: break;
-    }
-    return "f32";
-}
-
 }  // namespace
 
 std::string dataFolder() {
@@ -138,19 +129,6 @@ app::Measurement plannedMeasurement(const BenchPlan& plan, app::ModelIdentity mo
     measurement.machine = app::thisMachine();
     measurement.work = {plan.prompt, plan.generate, plan.depth, plan.keepCache};
     return measurement;
-}
-
-app::RunSettings settingsOf(const host::LoadRequest& request, const host::LoadReport& report) {
-    app::RunSettings settings;
-    settings.backend = app::plainText(report.backend);
-    settings.device = app::plainText(report.device);
-    settings.threads = report.threads;
-    settings.contextTokens = report.contextTokens;
-    settings.batchTokens = request.batchTokens;
-    settings.kv = kvName(request.kv);
-    settings.gpuLayers = report.gpuLayers;
-    settings.mmap = request.useMmap;
-    return settings;
 }
 
 }  // namespace loader::cli

@@ -43,7 +43,4 @@ private:
 
 /// What is known before anything is measured.
 app::Measurement plannedMeasurement(const BenchPlan& plan, app::ModelIdentity model);
-/// The back end, the device and all that speed depends on.
-app::RunSettings settingsOf(const host::LoadRequest& request, const host::LoadReport& report);
-
 }  // namespace loader::cli

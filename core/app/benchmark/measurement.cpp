@@ -89,6 +89,15 @@ void takeInto(T& place, Result<T> part, JsonFields& fields) {
         fields.take(Status(std::move(part).error()));
 }
 
+const char* kvName(graph::KvType type) {
+    switch (type) {
+        case graph::KvType::F16: return "f16";
+        case graph::KvType::Q8_0: return "q8_0";
+        case graph::KvType::F32: break;
+    }
+    return "f32";
+}
+
 }  // namespace
 
 Result<ModelIdentity> identityOf(const std::string& path) {
@@ -138,6 +147,19 @@ MachineIdentity machineOf(const CpuFacts& cpu, const MemoryFacts& memory,
 
 MachineIdentity thisMachine() {
     return machineOf(readCpuFacts(), readMemoryFacts(), readAdapters());
+}
+
+RunSettings settingsOf(const protocol::LoadRequest& request, const protocol::LoadReport& report) {
+    RunSettings settings;
+    settings.backend = plainText(report.backend);
+    settings.device = plainText(report.device);
+    settings.threads = report.threads;
+    settings.contextTokens = report.contextTokens;
+    settings.batchTokens = request.batchTokens;
+    settings.kv = kvName(request.kv);
+    settings.gpuLayers = report.gpuLayers;
+    settings.mmap = request.useMmap;
+    return settings;
 }
 
 Json settingsJson(const RunSettings& settings) {

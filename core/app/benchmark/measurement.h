@@ -15,6 +15,7 @@
 #include "core/app/hardware/cpu_facts.h"
 #include "core/app/storage/json_text.h"
 #include "core/engine/base/memory_facts.h"
+#include "core/protocol/load_report.h"
 
 namespace loader::app {
 
@@ -67,6 +68,8 @@ struct RunSettings {
     bool mmap = true;
     bool operator==(const RunSettings&) const = default;
 };
+/// What was asked for and what came of it; without the driver, of which a report tells nothing.
+RunSettings settingsOf(const protocol::LoadRequest& request, const protocol::LoadReport& report);
 Json settingsJson(const RunSettings& settings);
 Result<RunSettings> settingsFromJson(const Json& json);
 
