@@ -85,6 +85,11 @@ constexpr std::array kProbe = {
 constexpr std::array kHardware = {
     OptionSpec{"quick", 0, {}, "Only read: measure no memory, and ask no driver"},
 };
+constexpr std::array kRecommend = {
+    OptionSpec{"measure", 0, {}, "Try a few settings, at most for a minute"},
+    OptionSpec{"apply", 0, {}, "Keep what is proposed as this model's settings"},
+    OptionSpec{"revert", 0, {}, "Take back what --apply did"},
+};
 constexpr std::array kDoctor = {
     OptionSpec{"out", 'o', "FILE", "Write the whole report there, and show what was found"},
     OptionSpec{"quick", 0, {}, "Measure no memory"},
@@ -134,7 +139,7 @@ const std::vector<CommandSpec>& table() {
         {"hardware", "Show what this machine has", "", 0, 0, Groups{kHardware, kProbe, kCommonOptions},
          hardwareCommand},
         {"recommend", "Suggest settings for a model on this machine, with reasons", "MODEL", 1, 1,
-         Groups{kLoadOptions, kConfigurationOptions, kCommonOptions}, recommendCommand},
+         Groups{kRecommend, kLoadOptions, kConfigurationOptions, kCommonOptions}, recommendCommand},
         {"config", "Show or change the configuration",
          "show|get KEY|set KEY VALUE|reset [KEY]|validate|backup|restore|export", 0, 1000,
          Groups{kConfig, kCommonOptions}, configCommand},

@@ -24,8 +24,8 @@ BenchOutcome failedWith(BenchEnd end, const Error& error) {
     return {end, std::nullopt, benchFault(error), 0.0};
 }
 
-BenchOutcome crashedOutcome(const std::string& how) {
-    return failedWith(BenchEnd::Crashed, Error(Errc::W605, {how}));
+BenchOutcome crashedOutcome(const std::string& backend, const std::string& how) {
+    return failedWith(BenchEnd::Crashed, Error(Errc::B703, {backend, how}));
 }
 
 void addNumber(std::vector<std::string>& words, const char* option, std::uint32_t value) {
@@ -76,10 +76,11 @@ std::vector<std::string> benchWords(const BenchJob& job) {
     return words;
 }
 
-BenchOutcome outcomeOf(std::string_view output, bool crashed) {
-    if (crashed) return crashedOutcome("it crashed");
+BenchOutcome outcomeOf(std::string_view output, const std::string& backend, bool crashed) {
+    if (crashed) return crashedOutcome(backend, "its process crashed");
     const auto said = parseJson(output, kLimits);
-    if (!said.ok() || !said->document.is_object()) return crashedOutcome("it said nothing that can be used");
+    if (!said.ok() || !said->document.is_object())
+        return crashedOutcome(backend, "its process said nothing that can be used");
     const auto fault = said->document.find("error");
     if (fault != said->document.end()) {
         const auto part = [&fault](const char* key) {
@@ -91,7 +92,7 @@ BenchOutcome outcomeOf(std::string_view output, bool crashed) {
                 BenchFault{part("code"), part("message"), part("action")}, 0.0};
     }
     const auto measured = said->document.find("measurement");
-    if (measured == said->document.end()) return crashedOutcome("it told no measurement");
+    if (measured == said->document.end()) return crashedOutcome(backend, "its process told no measurement");
     auto measurement = measurementFromJson(*measured);
     if (!measurement.ok()) return failedWith(BenchEnd::Failed, measurement.error());
     return {BenchEnd::Done, std::move(measurement).value(), std::nullopt, 0.0};
@@ -117,14 +118,17 @@ BenchOutcome ProcessBenchRunner::run(const BenchJob& job, CancelToken cancel) {
         const bool late = Clock::now() - start > job.limit;
         if (!late && !cancel.cancelled()) continue;
         stop(process);
-        outcome = late ? failedWith(BenchEnd::TimedOut,
-                                    Error(Errc::W606, {std::to_string(job.limit.count() / 1000), "bench"}))
-                       : failedWith(BenchEnd::Cancelled, Error(Errc::X002));
+        outcome =
+            late ? failedWith(BenchEnd::TimedOut,
+                              Error(Errc::B703,
+                                    {job.backend, "no result came within " +
+                                                      std::to_string(job.limit.count() / 1000) + " seconds"}))
+                 : failedWith(BenchEnd::Cancelled, Error(Errc::X002));
         outcome.seconds = seconds();
         return outcome;
     }
     if (output.size() < kMostOutput) output += process.readAllStandardOutput();
-    outcome = outcomeOf(output.toStdString(), process.exitStatus() != QProcess::NormalExit);
+    outcome = outcomeOf(output.toStdString(), job.backend, process.exitStatus() != QProcess::NormalExit);
     outcome.seconds = seconds();
     return outcome;
 }

@@ -75,7 +75,7 @@ public:
 /// The words behind `gguf` for a job.
 std::vector<std::string> benchWords(const BenchJob& job);
 /// What `gguf bench --json` wrote, as an outcome; hostile input. @param output at most a few MiB
-BenchOutcome outcomeOf(std::string_view output, bool crashed);
+BenchOutcome outcomeOf(std::string_view output, const std::string& backend, bool crashed);
 
 /// @thread confined to one thread
 class ProcessBenchRunner final : public BenchRunner {
