@@ -80,8 +80,8 @@ void printAdvice(Output& output, const PlannedModel& model, const app::Recommend
     output.write(advice.verdict.sentence + "\n");
 }
 
-constexpr std::uint32_t kSweepPrompt = 64;
-constexpr std::uint32_t kSweepAnswer = 24;
+constexpr std::uint32_t kSweepPrompt = 32;
+constexpr std::uint32_t kSweepAnswer = 16;
 constexpr std::uint32_t kSweepRepetitions = 5;
 
 app::BenchJob sweepJob(const PlannedModel& model, const Arguments& arguments) {
