@@ -29,8 +29,9 @@ Result<app::BenchJob> jobOf(const Context& context) {
     LOADER_TRY(const auto batch, arguments.number("batch", 1, 65536));
     job.threads = static_cast<std::uint32_t>(threads.value_or(0));
     job.batchTokens = static_cast<std::uint32_t>(batch.value_or(0));
-    job.gpuLayers = arguments.text("gpu-layers").value_or(job.gpuLayers);
-    job.kv = arguments.text("kv").value_or(job.kv);
+    job.gpuLayers = arguments.text("gpu-layers").value_or("auto");
+    job.kv = arguments.text("kv").value_or("");
+    job.words = configurationWords(arguments);
     job.mmap = !arguments.has("no-mmap");
     job.architecture = arguments.text("architecture").value_or("");
     return job;
@@ -43,28 +44,22 @@ Result<std::vector<app::SuiteModel>> modelsOf(const Context& context) {
         models.push_back({context.arguments.operands().front(), path, std::nullopt});
         return models;
     }
-    const host::ModelLibrary library(host::ModelLibrary::defaultFolders());
-    for (const host::ModelSummary& summary : library.list()) {
+    app::ModelLibrary library(libraryOptions());
+    LOADER_TRY(const app::LibrarySnapshot* found, library.refresh({}, context.cancel));
+    for (const app::LibraryEntry& entry : found->entries) {
+        if (entry.kind != app::LibraryKind::Model) continue;
         std::optional<app::BenchFault> fault;
-        if (summary.fault) fault = app::benchFault(*summary.fault);
-        models.push_back({summary.name, summary.path, std::move(fault)});
+        if (entry.fault) fault = app::benchFault(*entry.fault);
+        models.push_back({entry.name, entry.path, std::move(fault)});
     }
     return models;
-}
-
-/// Not printf's width: it counts bytes.
-std::string column(const std::string& text, std::size_t width) {
-    std::size_t letters = 0;
-    for (const char byte : text)
-        letters += (static_cast<unsigned char>(byte) & 0xC0u) != 0x80u ? 1 : 0;
-    return letters < width ? text + std::string(width - letters, ' ') : text + " ";
 }
 
 std::string rowText(const app::SuiteRow& row) {
     std::string place = row.backend;
     if (!row.device.empty() && row.device != row.backend) place += " " + row.device;
-    std::string line =
-        column(row.model, 28) + column(place, 24) + column(std::string(nameOf(row.outcome.end)), 10);
+    std::string line = column(row.model, 28) + " " + column(place, 24) + " " +
+                       column(std::string(nameOf(row.outcome.end)), 10) + " ";
     if (const auto& measurement = row.outcome.measurement) {
         char text[160];
         std::snprintf(
@@ -110,7 +105,7 @@ Result<Kept> keep(BenchRecords& records, const app::SuiteReport& report) {
 void printEnd(Output& output, const app::SuiteReport& report) {
     if (!report.best.empty()) output.write("\nBest for each model\n");
     for (const app::SuiteBest& best : report.best)
-        output.write("  " + column(best.model, 28) + best.sentence + "\n");
+        output.write("  " + column(best.model, 28) + " " + best.sentence + "\n");
     if (!report.passedOver.empty()) output.write("\nNot available\n");
     for (const protocol::LoadStep& step : report.passedOver)
         output.write("  " + step.backend + (step.device.empty() ? "" : " " + step.device) + ": " +

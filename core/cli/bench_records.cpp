@@ -3,8 +3,6 @@
 
 #include "core/cli/bench_records.h"
 
-#include <QDir>
-#include <QStandardPaths>
 #include <cstdio>
 
 #include "core/app/benchmark/json_fields.h"
@@ -53,11 +51,6 @@ std::string comparisonText(const app::Comparison& comparison) {
 }
 
 }  // namespace
-
-std::string dataFolder() {
-    const QString data = QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation);
-    return QDir(data).filePath(QStringLiteral("gguf-loader")).toStdString();
-}
 
 Result<BenchRecords> BenchRecords::open(const Context& context) {
     BenchRecords records;
@@ -119,6 +112,13 @@ Result<Json> BenchRecords::add(const app::Measurement& measurement) {
                            m_history.append(measurement));
     if (m_savePath) LOADER_CHECK(save(measurement, json));
     return json;
+}
+
+std::vector<std::string> configurationWords(const Arguments& arguments) {
+    std::vector<std::string> words;
+    if (arguments.has("no-config")) words.push_back("--no-config");
+    if (const auto preset = arguments.text("preset")) words.insert(words.end(), {"--preset", *preset});
+    return words;
 }
 
 app::Measurement plannedMeasurement(const BenchPlan& plan, app::ModelIdentity model) {

@@ -8,11 +8,9 @@
 #include "core/app/benchmark/comparison.h"
 #include "core/app/benchmark/history.h"
 #include "core/cli/bench_work.h"
+#include "core/cli/library_access.h"
 
 namespace loader::cli {
-
-/// Where this application keeps what it knows.
-std::string dataFolder();
 
 /// The answers to --save, --compare and --no-history.
 class BenchRecords {
@@ -41,6 +39,8 @@ private:
     std::string m_text;
 };
 
+/// Options that say which settings count, for processes that are started.
+std::vector<std::string> configurationWords(const Arguments& arguments);
 /// What is known before anything is measured.
 app::Measurement plannedMeasurement(const BenchPlan& plan, app::ModelIdentity model);
 }  // namespace loader::cli

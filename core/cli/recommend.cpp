@@ -11,6 +11,7 @@
 #include "core/app/benchmark/optimiser.h"
 #include "core/app/models/recommendation.h"
 #include "core/cli/bench_records.h"
+#include "core/cli/configuration.h"
 #include "core/cli/planning.h"
 #include "core/engine/base/thread_pool.h"
 #include "core/host/ceilings.h"
@@ -89,11 +90,12 @@ app::BenchJob sweepJob(const PlannedModel& model, const Arguments& arguments) {
     job.path = model.request.path;
     job.backend = model.request.backend;
     job.device = model.request.device;
-    job.gpuLayers = arguments.text("gpu-layers").value_or(job.gpuLayers);
+    job.gpuLayers = arguments.text("gpu-layers").value_or("");
     job.threads = model.request.threads;
-    job.kv = arguments.text("kv").value_or(job.kv);
+    job.kv = arguments.text("kv").value_or("");
     job.mmap = model.request.useMmap;
     job.architecture = model.request.architecture;
+    job.words = configurationWords(arguments);
     job.promptTokens = kSweepPrompt;
     job.generatedTokens = kSweepAnswer;
     job.repetitions = kSweepRepetitions;
@@ -153,9 +155,7 @@ void printChanges(Output& output, const std::vector<app::SettingChange>& changes
 /// What `gguf recommend --revert` does.
 Result<int> revertSettings(Context& context) {
     LOADER_TRY(const std::string path, modelPath(context));
-    const auto files = app::systemFiles();
-    app::ConfigStore store(*files, app::ConfigStore::defaultFolder());
-    app::ConfigModelSettings settings(store, path);
+    app::ConfigModelSettings settings(configuration(context).store(), path);
     LOADER_TRY(const auto changes, app::AppliedSettings(dataFolder()).revert(settings));
     if (context.output.json()) {
         context.output.writeJson({{"model", path}, {"reverted", app::changesJson(changes)}});
@@ -188,9 +188,7 @@ Result<Advice> adviceOn(Context& context, const PlannedModel& model) {
     advice.proposals =
         app::propose({model.facts, advice.recommendation, profile, advice.sweep ? &*advice.sweep : nullptr});
     if (!context.arguments.has("apply")) return advice;
-    const auto files = app::systemFiles();
-    app::ConfigStore store(*files, app::ConfigStore::defaultFolder());
-    app::ConfigModelSettings settings(store, model.request.path);
+    app::ConfigModelSettings settings(configuration(context).store(), model.request.path);
     LOADER_TRY(advice.applied, app::AppliedSettings(dataFolder()).apply(advice.proposals, settings));
     return advice;
 }

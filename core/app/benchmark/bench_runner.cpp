@@ -61,9 +61,15 @@ BenchFault benchFault(const Error& error) {
 
 std::vector<std::string> benchWords(const BenchJob& job) {
     std::vector<std::string> words = {"bench", "--json", "--no-ceilings", "--no-history"};
-    words.insert(words.end(), {"--backend", job.backend, "--gpu-layers", job.gpuLayers, "--kv", job.kv});
-    if (!job.device.empty()) words.insert(words.end(), {"--device", job.device});
-    if (!job.architecture.empty()) words.insert(words.end(), {"--architecture", job.architecture});
+    const auto add = [&words](const char* option, const std::string& value) {
+        if (!value.empty()) words.insert(words.end(), {option, value});
+    };
+    add("--backend", job.backend);
+    add("--device", job.device);
+    add("--gpu-layers", job.gpuLayers);
+    add("--kv", job.kv);
+    add("--architecture", job.architecture);
+    words.insert(words.end(), job.words.begin(), job.words.end());
     if (!job.mmap) words.push_back("--no-mmap");
     addNumber(words, "--threads", job.threads);
     addNumber(words, "--batch", job.batchTokens);

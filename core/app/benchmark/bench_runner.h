@@ -24,14 +24,16 @@ struct BenchJob {
     std::string backend = "auto";
     std::string device;
     /// "auto", "all" or a number.
-    std::string gpuLayers = "auto";
-    /// 0 is the default of `gguf bench`.
+    std::string gpuLayers;
+    // Empty and 0: as the user has set it, or the default.
     std::uint32_t threads = 0;
     std::uint32_t batchTokens = 0;
     std::uint32_t contextTokens = 0;
-    std::string kv = "f16";
+    std::string kv;
     bool mmap = true;
     std::string architecture;
+    /// More options as they are.
+    std::vector<std::string> words;
     std::uint32_t promptTokens = 128;
     std::uint32_t generatedTokens = 32;
     std::uint32_t repetitions = 3;

@@ -63,21 +63,29 @@ struct Fall {
     double after = 0.0;
 };
 
+/// Means find the place, because every answer counts; medians say how far it fell.
 std::optional<Fall> fallOf(const std::vector<double>& speeds) {
     std::optional<Fall> best;
     double largest = 0.0;
-    for (std::size_t at = kFewestBefore; at + kFewestAfter <= speeds.size(); ++at) {
-        const auto split = speeds.begin() + static_cast<std::ptrdiff_t>(at);
-        const double before = medianOf({speeds.begin(), split});
-        const double after = medianOf({split, speeds.end()});
-        // Means weigh the sides by how much of the series they explain.
+    double total = 0.0;
+    for (const double speed : speeds)
+        total += speed;
+    double sum = 0.0;
+    for (std::size_t at = 1; at + kFewestAfter <= speeds.size(); ++at) {
+        sum += speeds[at - 1];
+        if (at < kFewestBefore) continue;
         const auto count = static_cast<double>(at);
         const auto rest = static_cast<double>(speeds.size() - at);
-        const double weight = (before - after) * std::sqrt(count * rest);
-        if (before <= 0.0 || after > before * (1.0 - kRegressionShare) || weight <= largest) continue;
+        const double weight = (sum / count - (total - sum) / rest) * std::sqrt(count * rest);
+        if (weight <= largest) continue;
         largest = weight;
-        best = Fall{at, before, after};
+        best = Fall{at, 0.0, 0.0};
     }
+    if (!best) return std::nullopt;
+    const auto split = speeds.begin() + static_cast<std::ptrdiff_t>(best->begin);
+    best->before = medianOf({speeds.begin(), split});
+    best->after = medianOf({split, speeds.end()});
+    if (best->before <= 0.0 || best->after > best->before * (1.0 - kRegressionShare)) return std::nullopt;
     return best;
 }
 

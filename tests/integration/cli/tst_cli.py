@@ -42,6 +42,7 @@ class CliTest(unittest.TestCase):
         cls.folder = tempfile.mkdtemp(prefix="loader_cli_")
         HOME_OF_TESTS.update(XDG_STATE_HOME=os.path.join(cls.folder, "state of all"),
                              XDG_CONFIG_HOME=os.path.join(cls.folder, "config of all"),
+                             XDG_DATA_HOME=os.path.join(cls.folder, "data of all"),
                              XDG_CACHE_HOME=os.path.join(cls.folder, "cache of all"))
         cls.llama = cls.make("tiny.gguf")
         cls.bpe = cls.make("bpe.gguf", "architecture=qwen2")
@@ -339,7 +340,7 @@ class Machine(CliTest):
         done = self.ok(gguf("doctor", "--quick", "--json", **there))
         report = json.loads(done.stdout)
         self.assertEqual(list(report), ["program", "time", "findings", "hardware", "backends", "sandbox", "environment",
-                                        "settings", "loads", "log"])
+                                        "settings", "loads", "log", "performance"])
         self.assertEqual({entry["id"]: entry["state"] for entry in report["backends"]}["cpu"], "probed")
         self.assertEqual([sandbox["profile"] for sandbox in report["sandbox"]], ["cpu", "gpu"])
         for sandbox in report["sandbox"]:
@@ -366,7 +367,7 @@ class Machine(CliTest):
         self.assertIn(out, done.stdout.decode())
         with open(out, encoding="utf-8") as file:
             text = file.read()
-        for part in ("findings:", "hardware:", "backends:", "sandbox:", "settings:", "loads:", "log:"):
+        for part in ("findings:", "hardware:", "backends:", "sandbox:", "settings:", "loads:", "log:", "performance:"):
             self.assertIn("\n" + part, text)
         said = json.loads(self.ok(gguf("doctor", "--quick", "-o", out, "--json")).stdout)
         with open(out, encoding="utf-8") as file:
