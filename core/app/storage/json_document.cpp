@@ -16,8 +16,11 @@ constexpr int kMostSetAside = 1000;
 /// While a program starts nobody wants to wait for another one that writes; the next save settles it.
 constexpr auto kPatienceOfReaders = std::chrono::milliseconds(200);
 
+/// For people; without line breaks where that alone would make it too large to be read again.
 std::string textOf(const Json& document) {
-    return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    std::string text = document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    if (text.size() > kMostConfigBytes) text = document.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return text;
 }
 
 /// What is written must be readable: by size, by depth, by number of values.
