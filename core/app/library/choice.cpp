@@ -46,7 +46,7 @@ std::optional<std::size_t> byName(const LibrarySnapshot& snapshot, const std::st
         }
     }
     const std::string wanted = comparable(name);
-    if (wanted.empty()) return std::nullopt;
+    if (wanted.empty() || name.find(':') != std::string::npos) return std::nullopt;
     const auto ofGroup = [&](const LibraryEntry& entry) {
         return entry.kind == LibraryKind::Model && (comparable(snapshot.groups[entry.group].name) == wanted ||
                                                     comparable(entry.repository) == wanted);
@@ -60,6 +60,7 @@ std::optional<std::size_t> byNameAndType(const LibrarySnapshot& snapshot, const 
     if (colon == std::string::npos || colon + 1 == model.size()) return std::nullopt;
     const std::string type = model.substr(colon + 1);
     const std::string wanted = comparable(model.substr(0, colon));
+    if (wanted.empty()) return std::nullopt;
     const auto fits = [&](const LibraryEntry& entry) {
         const bool named =
             comparable(snapshot.groups[entry.group].name) == wanted || comparable(entry.repository) == wanted;

@@ -199,6 +199,7 @@ void LibraryIndex::startAgain(const Error& note) {
 std::vector<IndexedFile> LibraryIndex::load() {
     std::vector<IndexedFile> files;
     if (!m_database) return files;
+    bool whole = true;
     {
         Statement read(m_database,
                        "SELECT path, bytes, modified, changed, device, inode, record, checksum FROM files"
@@ -214,9 +215,14 @@ std::vector<IndexedFile> LibraryIndex::load() {
             file.identity.device = read.number(4);
             file.identity.inode = read.number(5);
             const auto bytes = read.bytes(6);
-            if (checkOf(file.path, file.identity, bytes) != read.number(7)) continue;
-            auto record = protocol::decode<Record>(bytes);
-            if (!record || record->fault.size() > 1) continue;
+            const bool unbroken = checkOf(file.path, file.identity, bytes) == read.number(7);
+            auto record = unbroken ? protocol::decode<Record>(bytes) : std::nullopt;
+            // A damaged tree may also give a row twice, or out of order.
+            const bool inOrder = files.empty() || files.back().path < file.path;
+            if (!record || record->fault.size() > 1 || !inOrder) {
+                whole = false;
+                continue;
+            }
             file.name = std::move(record->name);
             file.repository = std::move(record->repository);
             file.sha256 = std::move(record->sha256);
@@ -225,10 +231,11 @@ std::vector<IndexedFile> LibraryIndex::load() {
             files.push_back(std::move(file));
         }
     }
-    if (damaged()) {
-        startAgain(Error(Errc::D301, {words()}, m_path));
-        files.clear();
-    }
+    if (whole && !damaged()) return files;
+    // What proved to be whole is kept; everything else is read again.
+    startAgain(Error(Errc::D301, {damaged() ? words() : "rows of it are broken"}, m_path));
+    const Status kept = change(files, {});
+    if (!kept.ok()) m_note = kept.error();
     return files;
 }
 
