@@ -38,7 +38,7 @@ std::string below(const std::string& folder, std::string_view name) {
 bool exists(const std::string& path) {
     std::error_code fault;
     // A dangling link is there, and is reported.
-    return fs::exists(fs::symlink_status(pathOf(path), fault));
+    return fs::exists(fs::symlink_status(utf8Path(path), fault));
 }
 
 /// Our own configuration carries a mark; one without it in our folder was written by somebody else.
@@ -50,22 +50,23 @@ bool isOurs(const std::string& path) {
 std::vector<std::string> namesIn(const std::string& folder) {
     std::vector<std::string> names;
     std::error_code fault;
-    fs::directory_iterator at(pathOf(folder), fault);
+    fs::directory_iterator at(utf8Path(folder), fault);
     for (; !fault && at != fs::directory_iterator() && names.size() < kMostFiles; at.increment(fault))
-        names.push_back(textOf(at->path().filename()));
+        names.push_back(utf8Text(at->path().filename()));
     std::sort(names.begin(), names.end());
     return names;
 }
 
 void addFilesBelow(const std::string& folder, LegacyKind kind, std::vector<LegacyFile>& found) {
     std::error_code fault;
-    fs::recursive_directory_iterator at(pathOf(folder), fs::directory_options::skip_permission_denied, fault);
+    fs::recursive_directory_iterator at(utf8Path(folder), fs::directory_options::skip_permission_denied,
+                                        fault);
     std::vector<std::string> paths;
     for (; !fault && at != fs::recursive_directory_iterator() && paths.size() < kMostFiles;
          at.increment(fault)) {
         if (at.depth() >= kMostLevels) at.disable_recursion_pending();
         std::error_code unknown;
-        if (at->is_regular_file(unknown) && !at->is_symlink(unknown)) paths.push_back(textOf(at->path()));
+        if (at->is_regular_file(unknown) && !at->is_symlink(unknown)) paths.push_back(utf8Text(at->path()));
     }
     std::sort(paths.begin(), paths.end());
     for (std::string& path : paths)
@@ -104,8 +105,8 @@ std::vector<LegacyFile> withoutRepeats(std::vector<LegacyFile> files) {
     std::vector<LegacyFile> each;
     for (LegacyFile& file : files) {
         std::error_code fault;
-        const fs::path whole = fs::canonical(pathOf(file.path), fault);
-        if (known.insert(fault ? file.path : textOf(whole)).second) each.push_back(std::move(file));
+        const fs::path whole = fs::canonical(utf8Path(file.path), fault);
+        if (known.insert(fault ? file.path : utf8Text(whole)).second) each.push_back(std::move(file));
     }
     return each;
 }

@@ -10,11 +10,11 @@
 
 namespace loader::app {
 
-inline std::filesystem::path pathOf(std::string_view text) {
+inline std::filesystem::path utf8Path(std::string_view text) {
     return std::filesystem::path(std::u8string(text.begin(), text.end()));
 }
 
-inline std::string textOf(const std::filesystem::path& path) {
+inline std::string utf8Text(const std::filesystem::path& path) {
     const std::u8string text = path.generic_u8string();
     return std::string(text.begin(), text.end());
 }

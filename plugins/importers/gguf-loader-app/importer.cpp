@@ -43,7 +43,7 @@ LegacyKind kindOf(const std::string& path) {
 
 bool isFolder(const std::string& path) {
     std::error_code fault;
-    return fs::is_directory(pathOf(path), fault);
+    return fs::is_directory(utf8Path(path), fault);
 }
 
 /// One file that cannot be read is a line of the report, not the end of it.

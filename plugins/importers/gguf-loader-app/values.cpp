@@ -90,7 +90,7 @@ std::optional<Read<Json>> readNumber(const Json& value) {
 
 PathState lookAtPath(const std::string& path) {
     std::error_code fault;
-    const fs::file_status status = fs::status(pathOf(path), fault);
+    const fs::file_status status = fs::status(utf8Path(path), fault);
     switch (status.type()) {
         case fs::file_type::regular: return PathState::File;
         case fs::file_type::directory: return PathState::Folder;
@@ -149,7 +149,7 @@ Read<std::string> Paths::resolve(const std::string& written, const std::string& 
     if (isAbsolute(read.value)) return read;
     for (const std::string& folder : {folderOf(file), m_roots.working}) {
         if (folder.empty()) continue;
-        const std::string whole = textOf((pathOf(folder) / pathOf(read.value)).lexically_normal());
+        const std::string whole = utf8Text((utf8Path(folder) / utf8Path(read.value)).lexically_normal());
         const PathState found = state(whole);
         if (found == PathState::File || found == PathState::Folder)
             return {whole, "it was written as " + written + ", relative to " + folder};
