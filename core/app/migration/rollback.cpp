@@ -124,6 +124,8 @@ private:
         if (sha256Of(bytes) != entry.sha256)
             return Error(Errc::C507, {"the copy of " + entry.original + " is not what it was"});
         LOADER_CHECK(makeFolders(m_files, folderOf(entry.original)));
+        // What an earlier attempt that was killed may have left beside it.
+        LOADER_CHECK(removeLeftovers(m_files, entry.original));
         LOADER_CHECK(replaceFile(m_files, entry.original, bytes, entry.mode, true));
         LOADER_TRY(const std::string now, hashIfThere(m_files, entry.original));
         if (now != entry.sha256) return Error(Errc::F806, {"it is not what was written"}, entry.original);

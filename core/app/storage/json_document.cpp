@@ -289,7 +289,6 @@ Status JsonDocument::rotate(const std::string& present) {
     const auto newest = m_files.read(generation(1), kMostConfigBytes);
     if (newest && *newest == present) return {};
     const std::string next = generation(0);
-    LOADER_CHECK(removeLeftovers(m_files, next));
     LOADER_CHECK(replaceFile(m_files, next, present));
     for (int number = kGenerations; number >= 1; --number) {
         LOADER_TRY(const FileFacts there, m_files.facts(generation(number - 1)));

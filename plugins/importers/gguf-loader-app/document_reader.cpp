@@ -303,7 +303,9 @@ void DocumentReader::paths(const KeyRow& row, const SourceKey& from, const Json&
     if (taken.empty() && wrong > 0) return wrongKind(from, value, "a path, or a list of them");
     if (taken.empty()) return m_plan.ignored(from, value, std::string(kNull));
     std::string note;
-    if (missing > 0) note = std::to_string(missing) + " of them cannot be found now; their paths are kept";
+    if (missing == 1 && list.size() == 1) note = "it cannot be found now; its path is kept";
+    if (missing > 0 && note.empty())
+        note = std::to_string(missing) + " of them cannot be found now; their paths are kept";
     if (wrong > 0)
         note = joinedNotes(note, std::to_string(wrong) + " of them are no paths, and are left out");
     m_plan.append(from, row.target, std::move(taken), value, std::move(note));

@@ -90,10 +90,24 @@ void Plan::deliverSetting(ImportSink& sink, const Step& step, const Winners& win
     sink.ignored(step.source, step.original, reason);
 }
 
-void Plan::deliver(ImportSink& sink) {
-    const Winners best = winners();
+std::map<std::string, Json> Plan::mergedLists() const {
     std::map<std::string, Json> lists;
     std::map<std::string, std::set<std::string>> known;
+    for (const Step& step : m_steps) {
+        if (step.kind != Kind::List) continue;
+        const SettingSpec* spec = findSetting(step.target);
+        const auto most = spec ? static_cast<std::size_t>(spec->most) : 0;
+        Json& list = lists.try_emplace(step.target, Json::array()).first->second;
+        for (const Json& entry : step.value)
+            if (list.size() < most && known[step.target].insert(entry.get<std::string>()).second)
+                list.push_back(entry);
+    }
+    return lists;
+}
+
+void Plan::deliver(ImportSink& sink) {
+    const Winners best = winners();
+    const std::map<std::string, Json> lists = mergedLists();
     for (const Step& step : m_steps) {
         switch (step.kind) {
             case Kind::Setting: deliverSetting(sink, step, best); break;
@@ -102,14 +116,11 @@ void Plan::deliver(ImportSink& sink) {
             case Kind::Secret: sink.secret(step.source, step.note); break;
             case Kind::Model: sink.model(step.source, *step.model, step.note); break;
             case Kind::Measurement: sink.measurement(step.source, *step.measurement, step.note); break;
-            case Kind::List: {
-                Json& list = lists.try_emplace(step.target, Json::array()).first->second;
-                for (const Json& entry : step.value)
-                    if (known[step.target].insert(entry.get<std::string>()).second) list.push_back(entry);
-                sink.setting(step.source, SettingOwner::global(), step.target, list, step.original,
-                             step.note);
+            // Each of its sources tells the whole list: so a second run finds what it would set.
+            case Kind::List:
+                sink.setting(step.source, SettingOwner::global(), step.target, lists.at(step.target),
+                             step.original, step.note);
                 break;
-            }
         }
     }
     m_steps.clear();

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/app/config/setting_list.h"
 #include "core/app/import/import_sink.h"
 
 namespace loader::app::ggufloader {
@@ -71,6 +72,8 @@ private:
 
     void add(Step step) { m_steps.push_back(std::move(step)); }
     Winners winners() const;
+    /// Every list whole, without repeats, no longer than its setting allows.
+    std::map<std::string, Json> mergedLists() const;
     static void deliverSetting(ImportSink& sink, const Step& step, const Winners& winners);
 
     std::vector<Step> m_steps;

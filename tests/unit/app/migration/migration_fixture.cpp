@@ -59,6 +59,8 @@ MigrationFixture::MigrationFixture(const std::string& name) : MigrationFixture()
 void MigrationFixture::write(const std::string& path, const std::string& bytes) const {
     const fs::path place = root() + "/" + path;
     fs::create_directories(place.parent_path());
+    // A file that is emptied and written again is flushed to the disk by some file systems; a new one is not.
+    fs::remove(place);
     std::ofstream(place, std::ios::binary) << bytes;
 }
 
