@@ -73,6 +73,19 @@ constexpr std::array kDoctor = {
     OptionSpec{"quick", 0, {}, "Measure no memory"},
 };
 
+constexpr std::array kMigrate = {
+    OptionSpec{"from", 0, "PATH", "Only this file or folder (default: wherever older versions keep settings)"},
+    OptionSpec{"dry-run", 0, {}, "Only tell what would be taken over"},
+    OptionSpec{"yes", 'y', {}, "Do not ask"},
+    OptionSpec{"no-test-load", 0, {}, "Do not load the default model to prove the settings"},
+};
+constexpr std::array kRollback = {
+    OptionSpec{"complete", 0, {}, "Also window positions, recent files and logs, not settings alone"},
+    OptionSpec{"to", 0, "BACKUP", "To this backup (default: that of the last migration)"},
+    OptionSpec{"force", 0, {}, "Also files that changed since; they are backed up first"},
+    OptionSpec{"dry-run", 0, {}, "Only tell what would be restored"},
+};
+
 using Groups = std::vector<std::span<const OptionSpec>>;
 
 const std::vector<CommandSpec>& table() {
@@ -104,9 +117,10 @@ const std::vector<CommandSpec>& table() {
         {"recommend", "Suggest settings for a model on this machine, with reasons", "MODEL", 1, 1,
          Groups{kLoadOptions, kCommonOptions}, recommendCommand},
         {"config", "Show or change the configuration", "", 0, 1000, Groups{kCommonOptions}, nullptr},
-        {"migrate", "Take over settings of an older version", "", 0, 1000, Groups{kCommonOptions}, nullptr},
+        {"migrate", "Take over settings of an older version", "", 0, 0, Groups{kMigrate, kCommonOptions},
+         migrateCommand},
         {"import", "Take over settings of another program", "", 0, 1000, Groups{kCommonOptions}, nullptr},
-        {"rollback", "Undo a migration", "", 0, 1000, Groups{kCommonOptions}, nullptr},
+        {"rollback", "Undo a migration", "", 0, 0, Groups{kRollback, kCommonOptions}, rollbackCommand},
         {"doctor", "Look for problems, and write a support report", "", 0, 0, Groups{kDoctor, kCommonOptions},
          doctorCommand},
     };

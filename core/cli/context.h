@@ -83,5 +83,7 @@ Result<int> modelsCommand(Context& context);
 Result<int> backendsCommand(Context& context);
 Result<int> hardwareCommand(Context& context);
 Result<int> doctorCommand(Context& context);
+Result<int> migrateCommand(Context& context);
+Result<int> rollbackCommand(Context& context);
 
 }  // namespace loader::cli
