@@ -62,6 +62,16 @@ constexpr std::array kBench = {
                {},
                "Print the first token of a 128-token prompt and end (used by bench itself)"},
 };
+constexpr std::array kModels = {
+    OptionSpec{"all", 0, {}, "With test: every model of the library"},
+    OptionSpec{"max-tokens", 'n', "N", "With test: tokens to write (default: 16)"},
+    OptionSpec{"tensors", 0, {}, "With inspect: list the tensors"},
+    OptionSpec{"name", 0, "TEXT", "With add: what the file shall be called"},
+    OptionSpec{"projector", 0, "FILE", "With add: the projector that belongs to it"},
+    OptionSpec{"sha256", 0, "HEX", "With add and verify: the SHA-256 that the file must have"},
+    OptionSpec{"delete", 0, {}, "With remove: delete the files that this program made"},
+    OptionSpec{"yes", 0, {}, "With remove --delete: also files that this program did not make"},
+};
 constexpr std::array kProbe = {
     OptionSpec{"again", 0, {}, "Ask drivers that were asked before"},
 };
@@ -74,7 +84,8 @@ constexpr std::array kDoctor = {
 };
 
 constexpr std::array kMigrate = {
-    OptionSpec{"from", 0, "PATH", "Only this file or folder (default: wherever older versions keep settings)"},
+    OptionSpec{"from", 0, "PATH",
+               "Only this file or folder (default: wherever older versions keep settings)"},
     OptionSpec{"dry-run", 0, {}, "Only tell what would be taken over"},
     OptionSpec{"yes", 'y', {}, "Do not ask"},
     OptionSpec{"no-test-load", 0, {}, "Do not load the default model to prove the settings"},
@@ -85,15 +96,27 @@ constexpr std::array kRollback = {
     OptionSpec{"force", 0, {}, "Also files that changed since; they are backed up first"},
     OptionSpec{"dry-run", 0, {}, "Only tell what would be restored"},
 };
+constexpr std::array kConfig = {
+    OptionSpec{"model", 0, "PATH", "Settings of this model file"},
+    OptionSpec{"preset", 0, "NAME", "Settings of this preset"},
+    OptionSpec{"set", 0, {}, "With show: only what is set"},
+    OptionSpec{"presets", 0, {}, "With show: the names of presets"},
+    OptionSpec{"models", 0, {}, "With show: the paths of models that have settings"},
+    OptionSpec{"markdown", 0, {}, "With show: the reference of all settings"},
+    OptionSpec{"all", 0, {}, "With reset: every setting"},
+    OptionSpec{"out", 'o', "FILE", "With export: write there"},
+    OptionSpec{"list", 0, {}, "With backup: list the backups"},
+    OptionSpec{"generation", 0, "N", "With restore: this earlier state of config.json (1 is the newest)"},
+};
 
 using Groups = std::vector<std::span<const OptionSpec>>;
 
 const std::vector<CommandSpec>& table() {
     static const std::vector<CommandSpec> commands = {
         {"run", "Answer one prompt", "MODEL [-p TEXT]", 1, 1,
-         Groups{kRun, kGenerationOptions, kLoadOptions, kCommonOptions}, runCommand},
-        {"chat", "Talk with a model", "MODEL", 1, 1, Groups{kGenerationOptions, kLoadOptions, kCommonOptions},
-         chatCommand},
+         Groups{kRun, kGenerationOptions, kLoadOptions, kConfigurationOptions, kCommonOptions}, runCommand},
+        {"chat", "Talk with a model", "MODEL", 1, 1,
+         Groups{kGenerationOptions, kLoadOptions, kConfigurationOptions, kCommonOptions}, chatCommand},
         {"inspect", "Show what a model file holds", "MODEL", 1, 1, Groups{kInspect, kCommonOptions},
          inspectCommand},
         {"tokenize", "Turn standard input into token ids", "MODEL", 1, 1, Groups{kTokenize, kCommonOptions},
@@ -103,20 +126,24 @@ const std::vector<CommandSpec>& table() {
         {"template", "Render a chat template", "MODEL_OR_JINJA --messages FILE", 1, 1,
          Groups{kTemplate, kCommonOptions}, templateCommand},
         {"logits", "Write the scores of the next token", "MODEL -p TEXT --out FILE", 1, 1,
-         Groups{kLogits, kLoadOptions, kCommonOptions}, logitsCommand},
+         Groups{kLogits, kLoadOptions, kConfigurationOptions, kCommonOptions}, logitsCommand},
         {"perplexity", "Measure how well a model predicts a text", "MODEL -f FILE -c N", 1, 1,
-         Groups{kPerplexity, kLoadOptions, kCommonOptions}, perplexityCommand},
+         Groups{kPerplexity, kLoadOptions, kConfigurationOptions, kCommonOptions}, perplexityCommand},
         {"bench", "Measure speed against this machine's limits", "MODEL", 0, 1,
-         Groups{kBench, kLoadOptions, kCommonOptions}, benchCommand},
-        {"models", "List the models of the library", "", 0, 0, Groups{kCommonOptions}, modelsCommand},
+         Groups{kBench, kLoadOptions, kConfigurationOptions, kCommonOptions}, benchCommand},
+        {"models", "List, test, check and manage the models of the library",
+         "[list|refresh|add|remove|inspect|test|verify] [MODEL|PATH]", 0, 2,
+         Groups{kModels, kLoadOptions, kConfigurationOptions, kCommonOptions}, modelsCommand},
         {"backends", "List back ends and devices", "", 0, 0, Groups{kProbe, kCommonOptions}, backendsCommand},
         {"estimate", "Tell how much memory a model needs, and whether it fits", "MODEL", 1, 1,
-         Groups{kLoadOptions, kCommonOptions}, estimateCommand},
+         Groups{kLoadOptions, kConfigurationOptions, kCommonOptions}, estimateCommand},
         {"hardware", "Show what this machine has", "", 0, 0, Groups{kHardware, kProbe, kCommonOptions},
          hardwareCommand},
         {"recommend", "Suggest settings for a model on this machine, with reasons", "MODEL", 1, 1,
-         Groups{kLoadOptions, kCommonOptions}, recommendCommand},
-        {"config", "Show or change the configuration", "", 0, 1000, Groups{kCommonOptions}, nullptr},
+         Groups{kLoadOptions, kConfigurationOptions, kCommonOptions}, recommendCommand},
+        {"config", "Show or change the configuration",
+         "show|get KEY|set KEY VALUE|reset [KEY]|validate|backup|restore|export", 0, 1000,
+         Groups{kConfig, kCommonOptions}, configCommand},
         {"migrate", "Take over settings of an older version", "", 0, 0, Groups{kMigrate, kCommonOptions},
          migrateCommand},
         {"import", "Take over settings of another program", "", 0, 1000, Groups{kCommonOptions}, nullptr},
