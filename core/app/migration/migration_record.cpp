@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "core/app/config/config_store.h"
 #include "core/app/storage/file_steps.h"
 
 namespace loader::app {
@@ -55,6 +56,9 @@ std::string MigrationPlaces::journal() const {
 }
 std::string MigrationPlaces::lock() const {
     return joined(dataFolder, "migration.lock");
+}
+std::string MigrationPlaces::configLock() const {
+    return joined(folderOf(config), ConfigStore::kLockName);
 }
 
 bool MigratedSource::operator==(const MigratedSource& other) const {

@@ -25,6 +25,8 @@ struct MigrationPlaces {
     std::string marker() const;
     std::string journal() const;
     std::string lock() const;
+    /// Held while config.json is written: ConfigStore takes the same one.
+    std::string configLock() const;
 };
 
 struct MigratedSource {

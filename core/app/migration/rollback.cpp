@@ -175,6 +175,9 @@ Result<RollbackOutcome> rollBack(FileOperations& files, const RollbackRequest& r
     LOADER_TRY(const Recovered recovered, recoverMigration(files, request.places, request.patience));
     if (recovered == Recovered::Finished && log) log("an interrupted migration was finished");
     LOADER_TRY(const auto lock, files.lock(request.places.lock(), request.patience));
+    LOADER_TRY(const FileFacts folder, files.facts(folderOf(request.places.config)));
+    if (folder.kind == FileKind::Missing) return Run(files, request, log, cancel).execute();
+    LOADER_TRY(const auto settings, files.lock(request.places.configLock(), request.patience));
     return Run(files, request, log, cancel).execute();
 }
 

@@ -98,7 +98,7 @@ public:
             return plan();
         };
         steps.arrive = [&files](const app::ImportRecorder& recorder) -> Status {
-            app::JsonDocument config(files, kConfig, "/cfg/gguf-loader/config.lock", {});
+            app::JsonDocument config(files, kConfig, "/cfg/gguf-loader/settings.lock", {});
             for (const app::RecordedSetting& setting : recorder.settings()) {
                 const std::size_t dot = setting.key.find('.');
                 config.set({setting.key.substr(0, dot), setting.key.substr(dot + 1)}, setting.value);
