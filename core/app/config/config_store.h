@@ -84,6 +84,8 @@ public:
     Status save();
     Status saveHolding(const HeldLock& lock);
     void reload();
+    /// Of config.json: 1 is how it was before the last change. @errors as JsonDocument::restoreGeneration()
+    Status restoreGeneration(int number) { return m_config.restoreGeneration(number); }
 
     /// Keys of config.json that are no settings.
     std::vector<std::string> unknown() const { return values().unknown(); }
