@@ -32,7 +32,7 @@ MAY_SEE = {
     "backends/*": _BACK_END_SEES,
     # A scripted device that computes (docs/adr/0017) borrows the oracle's loops.
     "backends/fake": _BACK_END_SEES + ["backends/reference"],
-    "plugins/*/*": ["core/app", _ENGINE + "base"],
+    "plugins/*/*": ["core/app", _ENGINE + "base", "plugins/importers/common"],
     "gui": ["core/app"],
     "tests": ["*"],
     "tools": ["*"],
