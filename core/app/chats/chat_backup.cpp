@@ -30,6 +30,11 @@ bool isDated(const std::string& stem, const std::string& base) {
 
 }  // namespace
 
+std::string utf8Path(const std::filesystem::path& path) {
+    const auto text = path.u8string();
+    return std::string(text.begin(), text.end());
+}
+
 std::string utcText(std::int64_t time, const char* format) {
     const auto seconds = static_cast<std::time_t>(time / 1000);
     std::tm parts{};
@@ -45,8 +50,8 @@ std::string utcText(std::int64_t time, const char* format) {
 
 std::string chatBackupPath(const std::string& folder, const std::string& database, std::int64_t time) {
     const fs::path name = fs::u8path(database);
-    const std::string file = name.stem().u8string() + utcText(time, "-%Y-%m-%d") + name.extension().u8string();
-    return (fs::u8path(folder) / fs::u8path(file)).u8string();
+    const std::string file = utf8Path(name.stem()) + utcText(time, "-%Y-%m-%d") + utf8Path(name.extension());
+    return utf8Path(fs::u8path(folder) / fs::u8path(file));
 }
 
 std::vector<std::string> chatBackups(const std::string& folder, const std::string& database) {
@@ -57,8 +62,8 @@ std::vector<std::string> chatBackups(const std::string& folder, const std::strin
     for (fs::directory_iterator entry(fs::u8path(folder), fault), end; !fault && entry != end;
          entry.increment(fault)) {
         const fs::path& path = entry->path();
-        if (path.extension() == name.extension() && isDated(path.stem().u8string(), name.stem().u8string()))
-            found.push_back(path.u8string());
+        if (path.extension() == name.extension() && isDated(utf8Path(path.stem()), utf8Path(name.stem())))
+            found.push_back(utf8Path(path));
     }
     std::sort(found.begin(), found.end());
     return found;

@@ -38,14 +38,15 @@ Status usable(const NewMessage& message) {
     if (std::find(kRoles.begin(), kRoles.end(), message.role) == kRoles.end())
         return Error(Errc::D305, {"role", "it is system, user, assistant or tool"});
     if (message.text.size() > kMostMessageBytes || message.reasoning.size() > kMostMessageBytes)
-        return Error(Errc::D305, {"message", "it is longer than " + std::to_string(kMostMessageBytes) + " bytes"});
+        return Error(Errc::D305,
+                     {"message", "it is longer than " + std::to_string(kMostMessageBytes) + " bytes"});
     return {};
 }
 
 }  // namespace
 
 Result<std::optional<MessageId>> ChatStore::activeOf(ChatId chat) {
-    LOADER_TRY(Statement* row, statement("SELECT active FROM conversations WHERE id = ?1"));
+    LOADER_TRY(Statement * row, statement("SELECT active FROM conversations WHERE id = ?1"));
     row->bind(1, chat);
     LOADER_TRY(const bool found, row->step());
     if (!found) return Error(Errc::D304, {"chat"});
@@ -57,7 +58,7 @@ Result<std::optional<MessageId>> ChatStore::activeOf(ChatId chat) {
 Result<std::int64_t> ChatStore::insertMessage(ChatId chat, std::optional<MessageId> parent,
                                               const NewMessage& message, MessageState state) {
     LOADER_CHECK(usable(message));
-    LOADER_TRY(Statement* add,
+    LOADER_TRY(Statement * add,
                statement("INSERT INTO messages(conversation, parent, role, text, reasoning, model, time, "
                          "state) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
     add->bind(1, chat).bind(2, parent).bind(3, message.role);
@@ -69,7 +70,7 @@ Result<std::int64_t> ChatStore::insertMessage(ChatId chat, std::optional<Message
 }
 
 Status ChatStore::touch(ChatId chat, std::optional<MessageId> active) {
-    LOADER_TRY(Statement* mark,
+    LOADER_TRY(Statement * mark,
                statement("UPDATE conversations SET active = ?1, changed = ?2 WHERE id = ?3"));
     mark->bind(1, active).bind(2, now()).bind(3, chat);
     return mark->run();
@@ -88,7 +89,7 @@ Result<MessageId> ChatStore::append(ChatId chat, const NewMessage& message) {
 Result<MessageId> ChatStore::edit(MessageId message, std::string_view text) {
     LOADER_CHECK(writable());
     LOADER_TRY(Transaction transaction, Transaction::begin(*m_database));
-    LOADER_TRY(Statement* old,
+    LOADER_TRY(Statement * old,
                statement("SELECT conversation, parent, role, model FROM messages WHERE id = ?1"));
     old->bind(1, message);
     LOADER_TRY(const bool found, old->step());
@@ -106,10 +107,9 @@ Result<MessageId> ChatStore::edit(MessageId message, std::string_view text) {
 Result<std::vector<Message>> ChatStore::tree(ChatId chat, bool deleted) {
     LOADER_TRY(const auto active, activeOf(chat));
     static_cast<void>(active);
-    LOADER_TRY(Statement* rows,
-               statement("SELECT " + std::string(kMessageColumns) +
-                         " FROM messages WHERE conversation = ?1 " +
-                         (deleted ? "" : "AND deleted IS NULL ") + "ORDER BY id"));
+    LOADER_TRY(Statement * rows, statement("SELECT " + std::string(kMessageColumns) +
+                                           " FROM messages WHERE conversation = ?1 " +
+                                           (deleted ? "" : "AND deleted IS NULL ") + "ORDER BY id"));
     rows->bind(1, chat);
     std::vector<Message> all;
     // Branches of one place share their predecessor; 0 is the root.
@@ -153,14 +153,14 @@ Result<std::vector<Message>> ChatStore::branch(ChatId chat) {
 Status ChatStore::show(MessageId message) {
     LOADER_CHECK(writable());
     LOADER_TRY(Transaction transaction, Transaction::begin(*m_database));
-    LOADER_TRY(Statement* row,
+    LOADER_TRY(Statement * row,
                statement("SELECT conversation FROM messages WHERE id = ?1 AND deleted IS NULL"));
     row->bind(1, message);
     LOADER_TRY(const bool found, row->step());
     if (!found) return noSuchMessage();
     const ChatId chat = row->integer(0);
     row->reset();
-    LOADER_TRY(Statement* next,
+    LOADER_TRY(Statement * next,
                statement("SELECT max(id) FROM messages WHERE parent = ?1 AND deleted IS NULL AND id > ?1"));
     MessageId end = message;
     while (true) {
@@ -178,9 +178,9 @@ Status ChatStore::show(MessageId message) {
 Status ChatStore::deleteMessage(MessageId message) {
     LOADER_CHECK(writable());
     LOADER_TRY(Transaction transaction, Transaction::begin(*m_database));
-    LOADER_TRY(Statement* row, statement("SELECT m.conversation, m.parent, c.active FROM messages m JOIN "
-                                         "conversations c ON c.id = m.conversation WHERE m.id = ?1 AND "
-                                         "m.deleted IS NULL"));
+    LOADER_TRY(Statement * row, statement("SELECT m.conversation, m.parent, c.active FROM messages m JOIN "
+                                          "conversations c ON c.id = m.conversation WHERE m.id = ?1 AND "
+                                          "m.deleted IS NULL"));
     row->bind(1, message);
     LOADER_TRY(const bool found, row->step());
     if (!found) return noSuchMessage();
@@ -189,10 +189,11 @@ Status ChatStore::deleteMessage(MessageId message) {
     const auto active = row->optionalInteger(2);
     row->reset();
     // UNION ends at what was seen already.
-    LOADER_TRY(Statement* mark,
-               statement("WITH RECURSIVE below(id) AS (SELECT ?1 UNION SELECT m.id FROM messages m JOIN below "
-                         "ON m.parent = below.id) UPDATE messages SET deleted = ?2 WHERE id IN below AND "
-                         "deleted IS NULL RETURNING id"));
+    LOADER_TRY(
+        Statement * mark,
+        statement("WITH RECURSIVE below(id) AS (SELECT ?1 UNION SELECT m.id FROM messages m JOIN below "
+                  "ON m.parent = below.id) UPDATE messages SET deleted = ?2 WHERE id IN below AND "
+                  "deleted IS NULL RETURNING id"));
     mark->bind(1, message).bind(2, now());
     Undo back{"delete message", {}};
     bool showed = false;
@@ -207,7 +208,7 @@ Status ChatStore::deleteMessage(MessageId message) {
     const std::string setActive = "UPDATE conversations SET active = ?1 WHERE id = ?2";
     if (showed) {
         back.steps.push_back({setActive, {*active, chat}});
-        LOADER_TRY(Statement* beside,
+        LOADER_TRY(Statement * beside,
                    statement("SELECT max(id) FROM messages WHERE conversation = ?1 AND parent IS ?2 AND "
                              "deleted IS NULL"));
         beside->bind(1, chat).bind(2, parent);
@@ -245,7 +246,7 @@ Status ChatStore::growAnswer(MessageId message, std::string_view text, std::stri
     LOADER_TRY(Transaction transaction, Transaction::begin(*m_database));
     // Another instance that started meanwhile took it for cut off.
     LOADER_CHECK(run({"UPDATE messages SET state = 1 WHERE id = ?1 AND state = 2", {message}}));
-    LOADER_TRY(Statement* length,
+    LOADER_TRY(Statement * length,
                statement("SELECT length(CAST(text AS BLOB)), length(CAST(reasoning AS BLOB)) FROM messages "
                          "WHERE id = ?1 AND state = 1"));
     length->bind(1, message);
@@ -255,8 +256,9 @@ Status ChatStore::growAnswer(MessageId message, std::string_view text, std::stri
     const auto thought = static_cast<std::size_t>(length->integer(1)) + reasoning.size();
     length->reset();
     if (total > kMostMessageBytes || thought > kMostMessageBytes)
-        return Error(Errc::D305, {"message", "it is longer than " + std::to_string(kMostMessageBytes) + " bytes"});
-    LOADER_TRY(Statement* grow,
+        return Error(Errc::D305,
+                     {"message", "it is longer than " + std::to_string(kMostMessageBytes) + " bytes"});
+    LOADER_TRY(Statement * grow,
                statement("UPDATE messages SET text = text || ?1, reasoning = reasoning || ?2 WHERE id = ?3"));
     grow->bind(1, storableText(text)).bind(2, storableText(reasoning)).bind(3, message);
     LOADER_CHECK(grow->run());
@@ -265,14 +267,16 @@ Status ChatStore::growAnswer(MessageId message, std::string_view text, std::stri
 
 Status ChatStore::finishAnswer(MessageId message, MessageState state) {
     LOADER_CHECK(writable());
-    if (state == MessageState::Streaming) return Error(Errc::D305, {"state", "an answer cannot end like this"});
+    if (state == MessageState::Streaming)
+        return Error(Errc::D305, {"state", "an answer cannot end like this"});
     LOADER_TRY(Transaction transaction, Transaction::begin(*m_database));
     LOADER_CHECK(run({"UPDATE messages SET state = ?1, time = ?2 WHERE id = ?3 AND state <> 0",
                       {static_cast<std::int64_t>(state), now(), message}}));
     if (m_database->changes() == 0) return noSuchMessage();
-    LOADER_CHECK(run({"UPDATE conversations SET changed = ?1 WHERE id = (SELECT conversation FROM messages "
-                      "WHERE id = ?2)",
-                      {now(), message}}));
+    LOADER_CHECK(
+        run({"UPDATE conversations SET changed = ?1 WHERE id = (SELECT conversation FROM messages "
+             "WHERE id = ?2)",
+             {now(), message}}));
     return transaction.commit();
 }
 

@@ -3,8 +3,8 @@
 
 #include "core/app/chats/chat_salvage.h"
 
+#include <algorithm>
 #include <array>
-#include <ctime>
 #include <filesystem>
 
 #include "core/app/chats/chat_backup.h"
@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 3> kSideFiles = {"", "-wal", "-shm"};
+constexpr std::array<std::string_view, 4> kSideFiles = {"", "-wal", "-shm", "-journal"};
 constexpr std::string_view kUnfinished = ".salvaging";
 constexpr std::string_view kFinished = ".salvaged";
 /// Gives up on a table after so many places that cannot be read.
@@ -50,20 +50,22 @@ void removeAll(const std::string& path) {
 /// A name beside the database that nothing has yet.
 std::string asideName(const std::string& path, std::int64_t now) {
     const fs::path place = fs::u8path(path);
-    const std::string stem = (place.parent_path() / place.stem()).u8string();
-    const std::string ending = place.extension().u8string();
+    const std::string stem = utf8Path(place.parent_path() / place.stem());
+    const std::string ending = utf8Path(place.extension());
     const std::string stamp = utcText(now, "%Y%m%d-%H%M%S");
     std::error_code fault;
     for (int i = 0;; ++i) {
         std::string name = stem + ".damaged-" + stamp + (i ? "-" + std::to_string(i) : "") + ending;
-        if (!fs::exists(fs::u8path(name), fault) && !fs::exists(fs::u8path(name + "-wal"), fault)) return name;
+        if (!fs::exists(fs::u8path(name), fault) && !fs::exists(fs::u8path(name + "-wal"), fault))
+            return name;
     }
 }
 
 /// One table of one source into the new database; rows that cannot be read are stepped over.
 class TableReader {
 public:
-    TableReader(Database& from, Database& to, const TableCopy& table) : m_from(from), m_to(to), m_table(table) {}
+    TableReader(Database& from, Database& to, const TableCopy& table)
+        : m_from(from), m_to(to), m_table(table) {}
 
     std::size_t copied() const { return m_copied; }
 
@@ -74,8 +76,8 @@ public:
         const auto count = static_cast<int>(std::count(columns.begin(), columns.end(), ',') + 1);
         for (int i = 2; i <= count; ++i)
             marks += ", ?" + std::to_string(i);
-        LOADER_TRY(m_insert, m_to.prepare("INSERT OR IGNORE INTO " + name + "(" + columns + ") VALUES(" + marks +
-                                          ")"));
+        LOADER_TRY(m_insert,
+                   m_to.prepare("INSERT OR IGNORE INTO " + name + "(" + columns + ") VALUES(" + marks + ")"));
         auto select = m_from.prepare("SELECT " + columns + " FROM " + name + " WHERE id > ?1 ORDER BY id");
         // The schema itself is gone: this source has nothing to give.
         if (!select) return {};
@@ -153,30 +155,36 @@ Status copySource(const std::string& source, Database::Mode mode, Database& to, 
 
 /// Gives every message a chat and every chat a folder that is there.
 Status repairLinks(Database& to, SalvageReport& report, std::int64_t now) {
-    const std::string lost = "SELECT count(*) FROM messages WHERE conversation NOT IN (SELECT id FROM conversations)";
+    const std::string lost =
+        "SELECT count(*) FROM messages WHERE conversation NOT IN (SELECT id FROM conversations)";
     LOADER_TRY(const auto homeless, to.number(lost));
     if (homeless.value_or(0) > 0) {
-        LOADER_TRY(Statement add, to.prepare("INSERT INTO conversations(uuid, title, created, changed) VALUES(?1, "
-                                             "'Recovered messages', ?2, ?2)"));
+        LOADER_TRY(Statement add,
+                   to.prepare("INSERT INTO conversations(uuid, title, created, changed) VALUES(?1, "
+                              "'Recovered messages', ?2, ?2)"));
         add.bind(1, ChatStore::newUuid()).bind(2, now);
         LOADER_CHECK(add.run());
-        LOADER_TRY(Statement adopt, to.prepare("UPDATE messages SET conversation = ?1 WHERE conversation NOT IN "
-                                               "(SELECT id FROM conversations)"));
+        LOADER_TRY(Statement adopt,
+                   to.prepare("UPDATE messages SET conversation = ?1 WHERE conversation NOT IN "
+                              "(SELECT id FROM conversations)"));
         adopt.bind(1, to.lastRow());
         LOADER_CHECK(adopt.run());
         report.orphans += static_cast<std::size_t>(to.changes());
     }
-    LOADER_CHECK(to.execute(
-        "UPDATE messages SET parent = NULL WHERE parent IS NOT NULL AND (parent >= id OR parent NOT IN (SELECT id "
-        "FROM messages))"));
+    LOADER_CHECK(
+        to.execute("UPDATE messages SET parent = NULL WHERE parent IS NOT NULL AND (parent >= id OR parent "
+                   "NOT IN (SELECT id "
+                   "FROM messages))"));
     report.orphans += static_cast<std::size_t>(to.changes());
     LOADER_CHECK(to.execute(
         "UPDATE conversations SET folder = NULL WHERE folder IS NOT NULL AND folder NOT IN (SELECT id FROM "
         "folders)"));
-    LOADER_CHECK(to.execute(
-        "UPDATE folders SET parent = NULL WHERE parent IS NOT NULL AND parent NOT IN (SELECT id FROM folders)"));
+    LOADER_CHECK(
+        to.execute("UPDATE folders SET parent = NULL WHERE parent IS NOT NULL AND parent NOT IN (SELECT id "
+                   "FROM folders)"));
     return to.execute(
-        "UPDATE conversations SET active = (SELECT max(id) FROM messages WHERE conversation = conversations.id "
+        "UPDATE conversations SET active = (SELECT max(id) FROM messages WHERE conversation = "
+        "conversations.id "
         "AND deleted IS NULL) WHERE active IS NULL OR active NOT IN (SELECT id FROM messages)");
 }
 
@@ -192,7 +200,8 @@ Status build(const std::string& target, const std::string& source, const std::st
     // The log may be what is damaged, or of another database.
     LOADER_CHECK(copySource(source, Database::Mode::Immutable, *to, report, false));
     const auto copies = chatBackups(backups, source);
-    if (!copies.empty()) LOADER_CHECK(copySource(copies.back(), Database::Mode::Immutable, *to, report, true));
+    if (!copies.empty())
+        LOADER_CHECK(copySource(copies.back(), Database::Mode::Immutable, *to, report, true));
     LOADER_CHECK(repairLinks(*to, report, now));
     LOADER_CHECK(to->execute("UPDATE messages SET state = 2 WHERE state = 1"));
     LOADER_CHECK(rebuildChatIndex(*to));
@@ -219,17 +228,22 @@ Result<SalvageReport> salvageChats(const std::string& path, const std::string& b
     LOADER_CHECK(build(unfinished, path, backups, report, now));
     LOADER_CHECK(moved(unfinished, path + std::string(kFinished)));
     report.setAside = asideName(path, now);
-    // The database first: a log alone is set aside by the next start as well.
-    for (const std::string_view side : {kSideFiles[1], kSideFiles[0], kSideFiles[2]})
+    // The database first: without it, and with the finished one there, the next start knows where it was.
+    for (const std::string_view side : kSideFiles)
         LOADER_CHECK(moved(path + std::string(side), report.setAside + std::string(side)));
-    LOADER_CHECK(finishSalvage(path));
+    LOADER_CHECK(finishSalvage(path, now));
     return report;
 }
 
-Status finishSalvage(const std::string& path) {
+Status finishSalvage(const std::string& path, std::int64_t now) {
     std::error_code fault;
-    if (fs::exists(fs::u8path(path), fault)) return {};
-    return moved(path + std::string(kFinished), path);
+    const std::string finished = path + std::string(kFinished);
+    if (fs::exists(fs::u8path(path), fault) || !fs::exists(fs::u8path(finished), fault)) return {};
+    // The log of the damaged one must not be taken for that of the new one.
+    const std::string aside = asideName(path, now);
+    for (const std::string_view side : kSideFiles)
+        LOADER_CHECK(moved(path + std::string(side), aside + std::string(side)));
+    return moved(finished, path);
 }
 
 Result<std::optional<SalvageReport>> setOrphanLogAside(const std::string& path, std::int64_t now) {
@@ -237,8 +251,6 @@ Result<std::optional<SalvageReport>> setOrphanLogAside(const std::string& path, 
     const std::string log = path + "-wal";
     if (fs::exists(fs::u8path(path), fault) || !fs::exists(fs::u8path(log), fault))
         return std::optional<SalvageReport>();
-    // An empty log has nothing in it.
-    if (fs::file_size(fs::u8path(log), fault) == 0) return std::optional<SalvageReport>();
     SalvageReport report;
     report.fault = "there is a write-ahead log without its database";
     report.setAside = asideName(path, now);

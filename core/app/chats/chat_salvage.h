@@ -18,7 +18,7 @@ namespace loader::app {
 Result<SalvageReport> salvageChats(const std::string& path, const std::string& backups,
                                    const std::string& fault, std::int64_t now);
 /// Puts a finished one in its place where a salvage was interrupted just before that.
-Status finishSalvage(const std::string& path);
+Status finishSalvage(const std::string& path, std::int64_t now);
 /// A write-ahead log whose database is gone would be deleted by opening: it is set aside.
 Result<std::optional<SalvageReport>> setOrphanLogAside(const std::string& path, std::int64_t now);
 

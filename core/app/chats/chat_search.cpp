@@ -80,7 +80,7 @@ Result<SearchResult> ChatStore::search(std::string_view words, const SearchOptio
     const std::string expression = matchExpression(storableText(words));
     if (expression.empty() || options.limit == 0) return result;
     if (!options.chat && !options.before) {
-        LOADER_TRY(Statement* titles,
+        LOADER_TRY(Statement * titles,
                    statement("SELECT c.id, c.title, " + excerpt("title_index", false) +
                              ", c.changed FROM title_index CROSS JOIN conversations c ON c.id = "
                              "title_index.rowid WHERE title_index MATCH ?1 AND c.deleted IS NULL ORDER BY "
@@ -99,12 +99,13 @@ Result<SearchResult> ChatStore::search(std::string_view words, const SearchOptio
         titles->reset();
     }
     // The index is the outer loop, newest first, so that it stops after the first page.
-    LOADER_TRY(Statement* rows,
-               statement("SELECT m.id, m.conversation, c.title, " + excerpt("message_index", options.wholeText) +
-                         ", m.time FROM message_index CROSS JOIN messages m ON m.id = message_index.rowid "
-                         "CROSS JOIN conversations c ON c.id = m.conversation WHERE message_index MATCH ?1 AND "
-                         "message_index.rowid < ?2 AND m.deleted IS NULL AND c.deleted IS NULL AND (?3 IS NULL "
-                         "OR m.conversation = ?3) ORDER BY message_index.rowid DESC LIMIT ?4"));
+    LOADER_TRY(
+        Statement * rows,
+        statement("SELECT m.id, m.conversation, c.title, " + excerpt("message_index", options.wholeText) +
+                  ", m.time FROM message_index CROSS JOIN messages m ON m.id = message_index.rowid "
+                  "CROSS JOIN conversations c ON c.id = m.conversation WHERE message_index MATCH ?1 AND "
+                  "message_index.rowid < ?2 AND m.deleted IS NULL AND c.deleted IS NULL AND (?3 IS NULL "
+                  "OR m.conversation = ?3) ORDER BY message_index.rowid DESC LIMIT ?4"));
     rows->bind(1, expression).bind(2, options.before.value_or(INT64_MAX)).bind(3, options.chat);
     rows->bind(4, static_cast<std::int64_t>(options.limit + 1));
     for (std::size_t found = 0;; ++found) {

@@ -4,7 +4,6 @@
 #include "core/app/chats/chat_store.h"
 
 #include <array>
-#include <filesystem>
 #include <random>
 
 #include "core/app/chats/chat_salvage.h"
@@ -93,7 +92,7 @@ Result<std::unique_ptr<ChatStore>> ChatStore::open(const std::string& path, cons
     std::optional<SalvageReport> salvaged;
     // Twice: the second time after the damaged file was set aside.
     for (int round = 0;; ++round) {
-        LOADER_CHECK(finishSalvage(path));
+        LOADER_CHECK(finishSalvage(path, clock()));
         LOADER_TRY(auto orphan, setOrphanLogAside(path, clock()));
         if (orphan) salvaged = std::move(orphan);
         auto database = Database::open(path, Database::Mode::ReadWrite);
@@ -170,7 +169,7 @@ Result<Statement*> ChatStore::statement(std::string_view sql) {
 }
 
 Status ChatStore::run(const Step& step) {
-    LOADER_TRY(Statement* work, statement(step.sql));
+    LOADER_TRY(Statement * work, statement(step.sql));
     int index = 0;
     for (const Value& value : step.values) {
         ++index;
@@ -203,7 +202,7 @@ Result<ChatId> ChatStore::addChat(const NewChat& chat) {
     LOADER_CHECK(writable());
     LOADER_TRY(const Json settings, checkedSettings(chat.settings));
     if (chat.folder) LOADER_CHECK(requireFolder(*chat.folder));
-    LOADER_TRY(Statement* add,
+    LOADER_TRY(Statement * add,
                statement("INSERT INTO conversations(uuid, title, folder, model, system_prompt, settings, "
                          "created, changed) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)"));
     add->bind(1, newUuid()).bind(2, storableTitle(chat.title)).bind(3, chat.folder);
@@ -223,7 +222,7 @@ Result<std::vector<ChatSummary>> ChatStore::list(const ChatListOptions& options)
     sql += options.shelf == Shelf::Bin ? " ORDER BY deleted DESC, id DESC"
                                        : " ORDER BY pinned DESC, changed DESC, id DESC";
     sql += " LIMIT ?1 OFFSET ?2";
-    LOADER_TRY(Statement* rows, statement(sql));
+    LOADER_TRY(Statement * rows, statement(sql));
     rows->bind(1, options.limit).bind(2, options.offset);
     if (options.folder && *options.folder != 0) rows->bind(3, *options.folder);
     std::vector<ChatSummary> chats;
@@ -237,7 +236,7 @@ Result<std::vector<ChatSummary>> ChatStore::list(const ChatListOptions& options)
 }
 
 Result<Chat> ChatStore::chat(ChatId id) {
-    LOADER_TRY(Statement* row,
+    LOADER_TRY(Statement * row,
                statement("SELECT " + std::string(kSummaryColumns) +
                          ", uuid, system_prompt, settings, active FROM conversations WHERE id = ?1"));
     row->bind(1, id);
@@ -257,7 +256,7 @@ Result<Chat> ChatStore::chat(ChatId id) {
 Status ChatStore::change(ChatId chat, std::string_view column, const Value& value, std::string label) {
     LOADER_CHECK(writable());
     LOADER_TRY(Transaction transaction, Transaction::begin(*m_database));
-    LOADER_TRY(Statement* old,
+    LOADER_TRY(Statement * old,
                statement("SELECT " + std::string(column) + " FROM conversations WHERE id = ?1"));
     old->bind(1, chat);
     LOADER_TRY(const bool found, old->step());
@@ -346,7 +345,7 @@ Result<std::size_t> ChatStore::emptyBin(bool everything) {
 // --- folders ---
 
 Status ChatStore::requireFolder(FolderId folder) {
-    LOADER_TRY(Statement* row, statement("SELECT 1 FROM folders WHERE id = ?1"));
+    LOADER_TRY(Statement * row, statement("SELECT 1 FROM folders WHERE id = ?1"));
     row->bind(1, folder);
     LOADER_TRY(const bool found, row->step());
     row->reset();
@@ -365,7 +364,7 @@ Result<FolderId> ChatStore::addFolder(std::string_view name, std::optional<Folde
 Status ChatStore::renameFolder(FolderId folder, std::string_view name) {
     LOADER_CHECK(writable());
     if (name.empty()) return Error(Errc::D305, {"name", "it is empty"});
-    LOADER_TRY(Statement* old, statement("SELECT name FROM folders WHERE id = ?1"));
+    LOADER_TRY(Statement * old, statement("SELECT name FROM folders WHERE id = ?1"));
     old->bind(1, folder);
     LOADER_TRY(const bool found, old->step());
     if (!found) return noSuch("folder");
@@ -380,7 +379,7 @@ Status ChatStore::renameFolder(FolderId folder, std::string_view name) {
 Status ChatStore::deleteFolder(FolderId folder) {
     LOADER_CHECK(writable());
     LOADER_TRY(Transaction transaction, Transaction::begin(*m_database));
-    LOADER_TRY(Statement* old, statement("SELECT name, parent FROM folders WHERE id = ?1"));
+    LOADER_TRY(Statement * old, statement("SELECT name, parent FROM folders WHERE id = ?1"));
     old->bind(1, folder);
     LOADER_TRY(const bool found, old->step());
     if (!found) return noSuch("folder");
@@ -395,7 +394,7 @@ Status ChatStore::deleteFolder(FolderId folder) {
     for (const auto& place : kContents) {
         const std::string table = place.first;
         const std::string column = place.second;
-        LOADER_TRY(Statement* rows, statement("SELECT id FROM " + table + " WHERE " + column + " = ?1"));
+        LOADER_TRY(Statement * rows, statement("SELECT id FROM " + table + " WHERE " + column + " = ?1"));
         rows->bind(1, folder);
         const std::string move = "UPDATE " + table + " SET " + column + " = ?1 WHERE id = ?2";
         while (true) {
@@ -404,8 +403,8 @@ Status ChatStore::deleteFolder(FolderId folder) {
             back.steps.push_back({move, {folder, rows->integer(0)}});
         }
         rows->reset();
-        LOADER_CHECK(run({"UPDATE " + table + " SET " + column + " = ?1 WHERE " + column + " = ?2",
-                          {above, folder}}));
+        LOADER_CHECK(
+            run({"UPDATE " + table + " SET " + column + " = ?1 WHERE " + column + " = ?2", {above, folder}}));
     }
     LOADER_CHECK(run({"DELETE FROM folders WHERE id = ?1", {folder}}));
     LOADER_CHECK(transaction.commit());
@@ -414,7 +413,7 @@ Status ChatStore::deleteFolder(FolderId folder) {
 }
 
 Result<std::vector<ChatFolder>> ChatStore::folders() {
-    LOADER_TRY(Statement* rows, statement("SELECT id, parent, name FROM folders ORDER BY id"));
+    LOADER_TRY(Statement * rows, statement("SELECT id, parent, name FROM folders ORDER BY id"));
     std::vector<ChatFolder> all;
     while (true) {
         LOADER_TRY(const bool more, rows->step());

@@ -130,8 +130,8 @@ private:
     Status writable() const;
     /// Prepared once, ready for parameters.
     Result<Statement*> statement(std::string_view sql);
-    Result<std::int64_t> insertMessage(ChatId chat, std::optional<MessageId> parent, const NewMessage& message,
-                                       MessageState state);
+    Result<std::int64_t> insertMessage(ChatId chat, std::optional<MessageId> parent,
+                                       const NewMessage& message, MessageState state);
     Status touch(ChatId chat, std::optional<MessageId> active);
     /// One column of one chat, with its undo.
     Status change(ChatId chat, std::string_view column, const Value& value, std::string label);

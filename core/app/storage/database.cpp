@@ -16,6 +16,24 @@ constexpr int kBusyMilliseconds = 5000;
 constexpr int kStepsPerLook = 4000;
 constexpr int kPagesPerStep = 512;
 
+/// The address of a file that SQLite takes for one that nobody changes.
+std::string immutableAddress(const std::string& path) {
+    std::string address = "file:";
+    if (!path.empty() && path.front() != '/') address += path.find(':') == std::string::npos ? "" : "/";
+    for (const char letter : path) {
+        if (letter == '%' || letter == '?' || letter == '#') {
+            constexpr std::string_view kDigits = "0123456789ABCDEF";
+            const auto code = static_cast<unsigned char>(letter);
+            address += '%';
+            address += kDigits[code >> 4];
+            address += kDigits[code & 15];
+        } else {
+            address += letter == '\\' ? '/' : letter;
+        }
+    }
+    return address + "?immutable=1";
+}
+
 }  // namespace
 
 Statement::Statement(Statement&& other) noexcept
@@ -49,8 +67,7 @@ Statement& Statement::bind(int index, double value) {
 Statement& Statement::bind(int index, std::string_view text) {
     // A null pointer would bind NULL.
     const char* bytes = text.data() ? text.data() : "";
-    const int code =
-        sqlite3_bind_text64(m_handle, index, bytes, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    const int code = sqlite3_bind_text64(m_handle, index, bytes, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
     if (code != SQLITE_OK) m_bindFault = code;
     return *this;
 }
@@ -128,9 +145,13 @@ int Statement::columnType(int column) const {
 }
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, Mode mode) {
-    const int flags = mode == Mode::ReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    const bool immutable = mode == Mode::Immutable;
+    const int flags =
+        mode == Mode::ReadWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    const std::string name = immutable ? immutableAddress(path) : path;
     sqlite3* handle = nullptr;
-    const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+    const int code =
+        sqlite3_open_v2(name.c_str(), &handle, flags | (immutable ? SQLITE_OPEN_URI : 0), nullptr);
     std::unique_ptr<Database> database(new Database(handle, path));
     if (code != SQLITE_OK) return database->failure(code);
     sqlite3_extended_result_codes(handle, 1);

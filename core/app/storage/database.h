@@ -73,7 +73,12 @@ private:
 /// @thread confined to one thread
 class Database {
 public:
-    enum class Mode : std::uint8_t { ReadWrite, ReadOnly };
+    enum class Mode : std::uint8_t {
+        ReadWrite,
+        ReadOnly,
+        /// The file alone, as it lies there: no log, no lock, nothing written beside it.
+        Immutable,
+    };
 
     /// Waits up to five seconds for another process wherever it is locked.
     static Result<std::unique_ptr<Database>> open(const std::string& path, Mode mode);
