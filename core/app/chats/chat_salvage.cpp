@@ -142,7 +142,7 @@ Status copySource(const std::string& source, Database::Mode mode, Database& to, 
                   bool backup) {
     auto from = Database::open(source, mode);
     // Damaged beyond reading; the next source may have it.
-    if (!from) return {};
+    if (!from || !(*from)->trustNothing()) return {};
     std::array<std::size_t, 3> copied{};
     for (std::size_t i = 0; i < kTables.size(); ++i) {
         TableReader reader(**from, to, kTables[i]);
@@ -246,15 +246,38 @@ Status finishSalvage(const std::string& path, std::int64_t now) {
     return moved(finished, path);
 }
 
-Result<std::optional<SalvageReport>> setOrphanLogAside(const std::string& path, std::int64_t now) {
+namespace {
+
+/// The identity that a database got when it was made; empty where it cannot be read.
+std::string identityOf(const std::string& path, Database::Mode mode) {
+    const auto database = Database::open(path, mode);
+    if (!database || !(*database)->trustNothing()) return {};
+    auto row = (*database)->prepare("SELECT identity FROM store");
+    if (!row) return {};
+    const auto found = row->step();
+    return found && *found ? row->text(0) : std::string();
+}
+
+}  // namespace
+
+Result<std::optional<SalvageReport>> setForeignLogAside(const std::string& path, std::int64_t now) {
     std::error_code fault;
     const std::string log = path + "-wal";
-    if (fs::exists(fs::u8path(path), fault) || !fs::exists(fs::u8path(log), fault))
-        return std::optional<SalvageReport>();
+    if (!fs::exists(fs::u8path(log), fault)) return std::optional<SalvageReport>();
     SalvageReport report;
-    report.fault = "there is a write-ahead log without its database";
+    if (fs::exists(fs::u8path(path), fault)) {
+        const std::string alone = identityOf(path, Database::Mode::Immutable);
+        // The very first log of a new database has its identity, and the file itself not yet.
+        if (alone.empty()) return std::optional<SalvageReport>();
+        const std::string together = identityOf(path, Database::Mode::ReadOnly);
+        if (together.empty() || together == alone) return std::optional<SalvageReport>();
+        report.fault = "the write-ahead log beside it is that of another database";
+    } else {
+        report.fault = "there is a write-ahead log without its database";
+    }
     report.setAside = asideName(path, now);
     LOADER_CHECK(moved(log, report.setAside + "-wal"));
+    LOADER_CHECK(moved(path + "-shm", report.setAside + "-shm"));
     return std::optional<SalvageReport>(std::move(report));
 }
 

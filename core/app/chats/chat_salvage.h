@@ -19,7 +19,8 @@ Result<SalvageReport> salvageChats(const std::string& path, const std::string& b
                                    const std::string& fault, std::int64_t now);
 /// Puts a finished one in its place where a salvage was interrupted just before that.
 Status finishSalvage(const std::string& path, std::int64_t now);
-/// A write-ahead log whose database is gone would be deleted by opening: it is set aside.
-Result<std::optional<SalvageReport>> setOrphanLogAside(const std::string& path, std::int64_t now);
+/// A write-ahead log whose database is gone would be deleted by opening, and that of another database (a
+/// backup was put in place, its log not taken away) would overwrite this one: both are set aside.
+Result<std::optional<SalvageReport>> setForeignLogAside(const std::string& path, std::int64_t now);
 
 }  // namespace loader::app

@@ -13,6 +13,9 @@ namespace {
 /// Entry n makes schema n + 1 of schema n. An entry is never changed once it was released.
 constexpr std::array<const char*, kChatSchema> kSteps = {
     R"sql(
+CREATE TABLE store(identity TEXT NOT NULL);
+INSERT INTO store VALUES(lower(hex(randomblob(16))));
+
 CREATE TABLE folders(
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   parent INTEGER REFERENCES folders(id),

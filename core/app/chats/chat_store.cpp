@@ -93,7 +93,7 @@ Result<std::unique_ptr<ChatStore>> ChatStore::open(const std::string& path, cons
     // Twice: the second time after the damaged file was set aside.
     for (int round = 0;; ++round) {
         LOADER_CHECK(finishSalvage(path, clock()));
-        LOADER_TRY(auto orphan, setOrphanLogAside(path, clock()));
+        LOADER_TRY(auto orphan, setForeignLogAside(path, clock()));
         if (orphan) salvaged = std::move(orphan);
         auto database = Database::open(path, Database::Mode::ReadWrite);
         Status prepared;

@@ -156,8 +156,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, Mode m
     if (code != SQLITE_OK) return database->failure(code);
     sqlite3_extended_result_codes(handle, 1);
     sqlite3_busy_timeout(handle, kBusyMilliseconds);
-    // A hostile schema must not run functions of its choice.
-    sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    // A hostile schema must not run functions of its choice; triggers of our own write the full-text index.
+    if (immutable) sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_progress_handler(handle, kStepsPerLook, &Database::onProgress, database.get());
     return database;
@@ -235,6 +235,13 @@ int Database::onProgress(void* self) {
     const auto& database = *static_cast<const Database*>(self);
     if (database.m_cancel.cancelled()) return 1;
     return database.m_deadline && std::chrono::steady_clock::now() > *database.m_deadline ? 1 : 0;
+}
+
+Status Database::trustNothing() {
+    sqlite3_db_config(m_handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    sqlite3_db_config(m_handle, SQLITE_DBCONFIG_DEFENSIVE, 0, nullptr);
+    // So SQLite reads files that are shorter than their head says.
+    return execute("PRAGMA writable_schema = ON");
 }
 
 Status Database::copyTo(const std::string& path, CancelToken cancel) {

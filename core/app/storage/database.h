@@ -99,6 +99,8 @@ public:
 
     /// Work of a statement stops at this time, or once asked, with X002. @thread the token may be of another
     void stopAt(std::optional<std::chrono::steady_clock::time_point> deadline, CancelToken cancel = {});
+    /// Reads on where the file contradicts itself, as far as that goes; never for writing.
+    Status trustNothing();
     /// Writes a consistent copy while others may go on writing. The file must not exist.
     Status copyTo(const std::string& path, CancelToken cancel);
 

@@ -16,7 +16,11 @@
 namespace loader::test {
 
 /// Fails the test with the error's own words.
-#define CHAT_VERIFY(result) QVERIFY2((result).ok(), (result).ok() ? "" : (result).error().toString().c_str())
+#define CHAT_VERIFY(expression)                                                         \
+    do {                                                                                \
+        const auto& outcome = (expression);                                             \
+        QVERIFY2(outcome.ok(), outcome.ok() ? "" : outcome.error().toString().c_str()); \
+    } while (false)
 
 class StoreHarness {
 public:
