@@ -36,7 +36,7 @@ CREATE TABLE conversations(
   changed INTEGER NOT NULL,
   deleted INTEGER,
   active INTEGER);
-CREATE INDEX conversations_shelf ON conversations(archived, pinned DESC, changed DESC) WHERE deleted IS NULL;
+CREATE INDEX conversations_shelf ON conversations(archived, pinned DESC, changed DESC, id DESC) WHERE deleted IS NULL;
 CREATE INDEX conversations_folder ON conversations(folder);
 CREATE INDEX conversations_bin ON conversations(deleted) WHERE deleted IS NOT NULL;
 
@@ -57,7 +57,7 @@ CREATE INDEX messages_streaming ON messages(state) WHERE state = 1;
 CREATE INDEX messages_bin ON messages(deleted) WHERE deleted IS NOT NULL;
 
 CREATE VIRTUAL TABLE message_index USING fts5(
-  text, content='messages', content_rowid='id', tokenize='unicode61 remove_diacritics 2');
+  text, content='messages', content_rowid='id', tokenize='unicode61 remove_diacritics 2', prefix='2 3');
 CREATE VIRTUAL TABLE title_index USING fts5(
   title, content='conversations', content_rowid='id', tokenize='unicode61 remove_diacritics 2');
 

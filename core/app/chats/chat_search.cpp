@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kMostWords = 32;
 constexpr std::size_t kMostWordBytes = 256;
 constexpr std::size_t kMostTitles = 20;
+/// Shorter beginnings occur in nearly every message; from here on the index has lists of its own.
+constexpr std::size_t kLeastPrefixBytes = 2;
 /// Tokens of a snippet.
 constexpr int kSnippetWords = 24;
 /// Noncharacters (U+FDD0, U+FDD1): they stand in no text that people write.
@@ -46,7 +48,7 @@ std::string matchExpression(std::string_view words) {
         if (word.empty()) continue;
         if (count++ > 0) expression += ' ';
         expression += '"' + std::string(word) + '"';
-        if (last && !quoted) expression += '*';
+        if (last && !quoted && word.size() >= kLeastPrefixBytes) expression += '*';
     }
     return expression;
 }
