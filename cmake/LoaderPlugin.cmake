@@ -28,5 +28,6 @@ function(loader_add_importer id)
     PREFIX ""
     LIBRARY_OUTPUT_DIRECTORY ${LOADER_IMPORTER_DIRECTORY})
   add_dependencies(programs loader_importer_plugin_${id})
+  add_dependencies(importers loader_importer_plugin_${id})
   target_link_libraries(loader_importer_plugin_${id} PRIVATE loader_importer_${id} loader_warnings Qt6::Core)
 endfunction()

@@ -3,6 +3,7 @@
 
 #include "backends/vulkan/vulkan_backend.h"
 
+#include <chrono>
 #include <future>
 
 #include "backends/api/device_list.h"
@@ -24,6 +25,16 @@ DeviceLimits commonLimits() {
     limits.invocations = 256;
     return limits;
 }
+
+class Stopwatch {
+public:
+    double milliseconds() const {
+        return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - m_began).count();
+    }
+
+private:
+    std::chrono::steady_clock::time_point m_began = std::chrono::steady_clock::now();
+};
 
 class VulkanModel final : public backend::Model {
 public:
@@ -70,12 +81,12 @@ Result<backend::PlanReport> VulkanBackend::plan(const graph::Program& program,
                                                 std::span<const std::uint32_t> segments,
                                                 const std::string& device,
                                                 const backend::LoadOptions& options) {
-    if (device.empty()) return planOn(program, segments, commonLimits(), options);
+    if (device.empty()) return planOn(program, segments, commonLimits(), options).report;
     LOADER_TRY(const VulkanLibrary* opened, library());
     LOADER_TRY(const auto instance, VulkanInstance::create(*opened));
     LOADER_TRY(const FoundDevice found, findDevice(*instance, device));
     backend::PlanReport report =
-        planOn(program, segments, limitsOf(found.data, m_settings.device.windowBytes), options);
+        planOn(program, segments, limitsOf(found.data, m_settings.device.windowBytes), options).report;
     const std::string lack = lackOf(found.data);
     if (!lack.empty()) report.unsupported.push_back(lack);
     return report;
@@ -100,32 +111,42 @@ Result<std::unique_ptr<backend::Model>> VulkanBackend::load(const graph::Program
     LOADER_TRY(const VulkanLibrary* opened, library());
     LOADER_TRY(auto openedDevice, ComputeDevice::open(*opened, settings));
     const DeviceLimits& limits = openedDevice->limits();
-    const backend::PlanReport report = planOn(program, segments, limits, options);
-    if (!report.unsupported.empty()) return Error(Errc::B702, {id(), report.unsupported.front()});
+    LoadPlan plan = planOn(program, segments, limits, options);
+    if (!plan.report.unsupported.empty()) return Error(Errc::B702, {id(), plan.report.unsupported.front()});
     const std::string cacheFile =
         m_settings.cacheFolder.empty() ? "" : m_settings.cacheFolder + "/vulkan-pipelines.bin";
     LOADER_TRY(auto pipelines, PipelineStore::create(*openedDevice, cacheFile));
-    const backend::LoadOptions fitted = fitStep(program, segments, limits, options);
     const KernelChoice kernels(openedDevice->tier(), limits, program.width <= m_settings.exactWidth);
-    WeightLayout layout = WeightLayout::make(program, segments, limits);
     const std::vector<PipelineKey> needed =
-        neededPipelines(program, segments, layout, kernels, limits, fitted);
+        neededPipelines(program, segments, plan.weights, kernels, limits, plan.options);
+    LoadTimes times;
+    times.pipelines = needed.size();
+    const Stopwatch began;
     // Drivers compile for seconds: that goes on while the weights travel.
-    auto compiling = std::async(std::launch::async,
-                                [&pipelines, &needed, cancel] { return pipelines->prepare(needed, cancel); });
-    auto placed = DeviceWeights::load(*openedDevice, program, weights, std::move(layout), progress, cancel);
-    LOADER_CHECK(compiling.get());
+    auto compiling = std::async(std::launch::async, [&] {
+        auto prepared = pipelines->prepare(needed, cancel);
+        times.pipelinesMs = began.milliseconds();
+        return prepared;
+    });
+    auto placed =
+        DeviceWeights::load(*openedDevice, program, weights, std::move(plan.weights), progress, cancel);
+    times.weightsMs = began.milliseconds();
+    const auto prepared = compiling.get();
+    times.waitedMs = began.milliseconds() - times.weightsMs;
+    LOADER_CHECK(prepared);
+    if (m_settings.observer) m_settings.observer(times);
     if (!placed.ok()) return std::move(placed).error();
     std::unique_ptr<LoadedParts> parts(new LoadedParts{program,
                                                        {weights.begin(), weights.end()},
                                                        {segments.begin(), segments.end()},
-                                                       fitted,
+                                                       plan.options,
                                                        std::move(openedDevice),
                                                        kernels,
                                                        std::move(pipelines),
                                                        std::move(placed).value(),
                                                        {}});
-    return std::unique_ptr<backend::Model>(std::make_unique<VulkanModel>(std::move(parts), report.needed));
+    return std::unique_ptr<backend::Model>(
+        std::make_unique<VulkanModel>(std::move(parts), plan.report.needed));
 }
 
 }  // namespace loader::vulkan

@@ -4,6 +4,7 @@
 // GPUs through Vulkan: finds them, tells what they can, and computes on them.
 #pragma once
 
+#include <functional>
 #include <mutex>
 
 #include "backends/api/backend.h"
@@ -12,15 +13,26 @@
 
 namespace loader::vulkan {
 
+/// How a load went. @unit milliseconds from when weights and pipelines were begun
+struct LoadTimes {
+    double weightsMs = 0.0;
+    double pipelinesMs = 0.0;
+    /// What the pipelines took longer than the weights.
+    double waitedMs = 0.0;
+    std::size_t pipelines = 0;
+};
+
 struct VulkanSettings {
     std::vector<std::string> libraryNames = VulkanLibrary::defaultNames();
     /// What is left unused of devices, and limits that tests lower. Its id is not used.
     DeviceSettings device;
-    /// In models up to this width activations are not rounded to bytes: with few dimensions the roundings do not
-    /// average out, and such models are quick anyway.
+    /// In models up to this width activations are not rounded to bytes: with few dimensions the roundings do
+    /// not average out, and such models are quick anyway.
     std::uint32_t exactWidth = 768;
     /// Where made pipelines are kept between runs; empty keeps none.
     std::string cacheFolder;
+    /// Told of each load that placed its weights; for measurements.
+    std::function<void(const LoadTimes&)> observer;
 };
 
 /// @thread any: the library is opened once

@@ -403,6 +403,8 @@ Result<int> benchCommand(Context& context) {
     if (context.arguments.operands().empty()) return Error(Errc::X001, {"gguf bench needs a MODEL."});
     LOADER_TRY(Plan plan, readPlan(context.arguments));
     LOADER_TRY(host::LoadRequest request, loadRequest(context));
+    // The context of a measurement follows from what is measured, not from what answers usually get.
+    if (!context.arguments.has("context")) request.contextTokens = 0;
     if (context.arguments.has("first-token-probe")) return probe(context, request);
     LOADER_CHECK(fitToPositions(context.arguments, request.path, plan));
     const std::uint32_t longest = std::max({plan.prompt, plan.depth + plan.generate, 1u});
@@ -453,7 +455,7 @@ Result<int> benchCommand(Context& context) {
         {"weight_bytes", work.weightBytes},
         {"prompt_ceiling", onProcessor ? Json(judged.against.key) : Json()},
         {"ceilings", onProcessor ? ceilingsJson(ceilings) : Json()},
-        {"load_report", model.report().toJson()}};
+        {"load_report", reportJson(model.report(), request)}};
     if (context.output.json())
         context.output.writeJson(result);
     else

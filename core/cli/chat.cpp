@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "core/cli/configuration.h"
 #include "core/cli/model_access.h"
 #include "core/engine/gguf/keys.h"
 
@@ -32,9 +33,13 @@ bool readLine(std::string& line) {
 
 class Chat {
 public:
-    Chat(Context& context, ModelAccess& model, host::AnswerOptions options)
-        : m_context(context), m_model(model), m_options(std::move(options)) {
-        if (const auto system = context.arguments.text("system")) m_system = *system;
+    Chat(Context& context, ModelAccess& model, const host::LoadRequest& request, host::AnswerOptions options,
+         std::string system)
+        : m_context(context),
+          m_model(model),
+          m_request(request),
+          m_options(std::move(options)),
+          m_system(std::move(system)) {
         forget();
     }
 
@@ -49,6 +54,7 @@ private:
 
     Context& m_context;
     ModelAccess& m_model;
+    const host::LoadRequest& m_request;
     host::AnswerOptions m_options;
     std::string m_system;
     chat::Json m_messages;
@@ -97,7 +103,7 @@ Status Chat::turn(const std::string& line) {
     LOADER_TRY(const host::Answer answer,
                m_model.answer(std::move(prompt), m_options, callbacks, m_context.cancel));
     if (output.json())
-        output.writeJson(answerJson(answer, m_model.report()));
+        output.writeJson(answerJson(answer, m_model.report(), m_request));
     else
         output.write("\n");
     m_cancelled = answer.stopReason == "cancelled";
@@ -142,7 +148,8 @@ Result<int> chatCommand(Context& context) {
     if (!model->hasTemplate()) return Error(Errc::J413, {}, std::string(gguf::keys::kChatTemplate));
     options.removeSpacePrefix = true;
     if (standardInputIsTerminal()) context.output.note(model->name() + ". /help lists commands.");
-    Chat chat(context, *model, std::move(options));
+    LOADER_TRY(std::string system, systemPrompt(context));
+    Chat chat(context, *model, request, std::move(options), std::move(system));
     return chat.talk();
 }
 

@@ -10,8 +10,11 @@
 #include <cstdlib>
 #include <random>
 
+#include "core/app/config/setting_effects.h"
 #include "core/app/diagnostics/load_log.h"
 #include "core/app/hardware/probe_cache.h"
+#include "core/cli/configuration.h"
+#include "core/cli/planning.h"
 
 namespace loader::cli {
 namespace {
@@ -31,10 +34,17 @@ constexpr std::array kLoad = {
     OptionSpec{"split-with", 0, "ID", "Back end of the layers that --gpu-layers leaves over (default: cpu)"},
     OptionSpec{"kv", 0, "TYPE", "Type of the KV cache: f16 or q8_0 (default: f16)"},
     OptionSpec{"mlock", 0, {}, "Keep the weights in memory"},
+    OptionSpec{"no-mlock", 0, {}, "Do not, whatever the configuration says"},
+    OptionSpec{"mmap", 0, {}, "Map the file, whatever the configuration says"},
     OptionSpec{"no-mmap", 0, {}, "Read the weights into memory instead of mapping the file"},
     OptionSpec{"architecture", 0, "NAME", "Take the model for this architecture"},
     OptionSpec{"in-process", 0, {}, "Run the model in this process instead of a worker"},
     OptionSpec{"tier", 0, "NAME", "Instruction-set tier of the back end (default: the best)"},
+};
+
+constexpr std::array kConfiguration = {
+    OptionSpec{"preset", 0, "NAME", "Use the settings of this preset"},
+    OptionSpec{"no-config", 0, {}, "Use none of the settings of `gguf config`"},
 };
 
 constexpr std::array kGeneration = {
@@ -83,66 +93,82 @@ Status takeReal(const Arguments& arguments, std::string_view name, float& settin
 
 const std::span<const OptionSpec> kCommonOptions = kCommon;
 const std::span<const OptionSpec> kLoadOptions = kLoad;
+const std::span<const OptionSpec> kConfigurationOptions = kConfiguration;
 const std::span<const OptionSpec> kGenerationOptions = kGeneration;
 
 Result<std::string> modelPath(const Context& context) {
     const host::ModelLibrary library(host::ModelLibrary::defaultFolders());
-    return library.resolve(context.arguments.operands().front());
+    std::string model = context.arguments.operands().front();
+    if (model == "default") model = configuration(context).store().get<app::settings::ModelsDefault>();
+    return library.resolve(model);
 }
 
 Result<host::LoadRequest> loadRequest(const Context& context) {
     const Arguments& arguments = context.arguments;
-    host::LoadRequest request;
     LOADER_TRY(const auto contextTokens, arguments.number("context", 1, kMostTokens));
     LOADER_TRY(const auto threads, arguments.number("threads", 1, 1024));
     LOADER_TRY(const auto batch, arguments.number("batch", 1, 65536));
-    LOADER_TRY(request.gpuLayers, gpuLayers(arguments.text("gpu-layers")));
-    LOADER_TRY(request.kv, kvType(arguments.text("kv")));
-    request.contextTokens = static_cast<std::uint32_t>(contextTokens.value_or(0));
-    request.threads = static_cast<unsigned>(threads.value_or(0));
-    request.batchTokens = static_cast<unsigned>(batch.value_or(512));
-    request.backend = arguments.text("backend").value_or("auto");
-    request.device = arguments.text("device").value_or("");
+    LOADER_TRY(const host::GpuLayers layers, gpuLayers(arguments.text("gpu-layers")));
+    LOADER_TRY(const backend::KvType kv, kvType(arguments.text("kv")));
+    LOADER_TRY(const std::string path, modelPath(context));
+    LOADER_TRY(const app::EffectiveSettings settings, effectiveSettings(context, path));
+    noteConfiguration(context, path);
+    const std::string gpuVariable = environment("GGUF_GPU_ENABLED");
+    host::LoadRequest request = app::loadRequestOf(settings, environment("GGUF_BACKEND"), gpuVariable);
+    request.path = path;
+    if (contextTokens) request.contextTokens = static_cast<std::uint32_t>(*contextTokens);
+    if (threads) request.threads = static_cast<unsigned>(*threads);
+    if (batch) request.batchTokens = static_cast<unsigned>(*batch);
+    // The environment keeps a model off the GPU whatever else is said.
+    const bool kept = settings.originOf(app::settings::kLoadGpuLayers) == app::SettingOrigin::Environment;
+    if (arguments.has("gpu-layers") && !kept) request.gpuLayers = layers;
+    if (arguments.has("kv")) request.kv = kv;
+    if (arguments.has("device")) request.device = arguments.text("device").value_or("");
     request.splitWith = arguments.text("split-with").value_or("");
-    request.lockMemory = arguments.has("mlock");
-    request.useMmap = !arguments.has("no-mmap");
-    request.architecture = arguments.text("architecture").value_or("");
     request.tier = arguments.text("tier").value_or("");
-    protocol::applyEnvironment(request, environment("GGUF_BACKEND"), environment("GGUF_GPU_ENABLED"));
-    LOADER_TRY(request.path, modelPath(context));
     return request;
 }
 
 Result<host::AnswerOptions> answerOptions(const Context& context,
                                           const sampling::SamplingParameters& defaults) {
     const Arguments& arguments = context.arguments;
+    sampling::SamplingParameters given;
+    LOADER_CHECK(takeReal(arguments, "temperature", given.temperature));
+    LOADER_CHECK(takeReal(arguments, "top-p", given.topP));
+    LOADER_CHECK(takeReal(arguments, "min-p", given.minP));
+    LOADER_CHECK(takeReal(arguments, "repeat-penalty", given.repeatPenalty));
+    LOADER_TRY(const auto topK, arguments.number("top-k", 0, 0xFFFFFFFFu));
+    LOADER_TRY(const auto seed, arguments.number("seed", 0, ~std::uint64_t{0}));
+    LOADER_TRY(const auto most, arguments.number("max-tokens", 0, kMostTokens));
+    LOADER_CHECK(given.validate());
+    LOADER_TRY(const app::EffectiveSettings settings, effectiveSettings(context));
     host::AnswerOptions options;
     options.sampling = defaults;
-    sampling::SamplingParameters& sampling = options.sampling;
-    LOADER_CHECK(takeReal(arguments, "temperature", sampling.temperature));
-    LOADER_CHECK(takeReal(arguments, "top-p", sampling.topP));
-    LOADER_CHECK(takeReal(arguments, "min-p", sampling.minP));
-    LOADER_CHECK(takeReal(arguments, "repeat-penalty", sampling.repeatPenalty));
-    LOADER_TRY(const auto topK, arguments.number("top-k", 0, 0xFFFFFFFFu));
-    if (topK) sampling.topK = static_cast<std::uint32_t>(*topK);
-    LOADER_TRY(const auto seed, arguments.number("seed", 0, ~std::uint64_t{0}));
     std::random_device source;
-    sampling.seed = seed ? *seed : (std::uint64_t{source()} << 32 | source());
-    LOADER_TRY(const auto most, arguments.number("max-tokens", 0, kMostTokens));
+    options.sampling.seed = std::uint64_t{source()} << 32 | source();
+    app::applyAnswerSettings(settings, options);
+    // As exactly as they were written; the settings have narrower ranges.
+    LOADER_CHECK(takeReal(arguments, "temperature", options.sampling.temperature));
+    LOADER_CHECK(takeReal(arguments, "top-p", options.sampling.topP));
+    LOADER_CHECK(takeReal(arguments, "min-p", options.sampling.minP));
+    LOADER_CHECK(takeReal(arguments, "repeat-penalty", options.sampling.repeatPenalty));
+    if (topK) options.sampling.topK = static_cast<std::uint32_t>(*topK);
+    if (arguments.has("stop")) options.stops = arguments.texts("stop");
+    if (seed) options.sampling.seed = *seed;
     if (most) options.maxTokens = static_cast<std::size_t>(*most);
-    options.stops = arguments.texts("stop");
     options.ignoreEnd = arguments.has("ignore-eos");
-    LOADER_CHECK(sampling.validate());
+    LOADER_CHECK(options.sampling.validate());
     return options;
 }
 
 Result<Loaded> loadModel(Context& context, const host::LoadRequest& request) {
+    LOADER_CHECK(checkMemoryLimit(context, request));
     Loaded loaded;
     loaded.registry = std::make_unique<host::BackendRegistry>(host::BackendRegistry::defaultFolder());
     ProgressLine progress("Loading");
     LOADER_TRY(loaded.model, host::LoadedModel::load(request, *loaded.registry, &progress, context.cancel));
     progress.clear();
-    noteReport(context, loaded.model->report());
+    noteReport(context, loaded.model->report(), request);
     return loaded;
 }
 
@@ -210,15 +236,33 @@ bool debugIsOn() {
     return environment("GGUF_DEBUG") == "1";
 }
 
-void noteReport(Context& context, const host::LoadReport& report) {
+void noteReport(Context& context, const host::LoadReport& report, const host::LoadRequest& request) {
+    std::string level = "warning";
+    if (!context.arguments.has("no-config"))
+        level = configuration(context).store().get<app::settings::LogLevel>();
+    if (debugIsOn()) level = "debug";
+    if (level == "error") return;
     for (const Error& warning : report.warnings)
         context.output.note("Warning: " + warning.message() + " (" + std::string(warning.name()) + ")");
     for (const std::string& sentence : report.overrides)
         context.output.note("Note: " + sentence);
-    if (debugIsOn()) context.output.note(report.toJson().dump());
+    if (level == "info") {
+        context.output.note("Loaded on " + report.backend +
+                            (report.device.empty() ? "" : ", " + report.device) + ": " +
+                            std::to_string(report.gpuLayers) + " layers on the GPU, context " +
+                            std::to_string(report.contextTokens) + ".");
+    }
+    if (level == "debug") context.output.note(reportJson(report, request).dump());
 }
 
-Json answerJson(const host::Answer& answer, const host::LoadReport& report) {
+Json reportJson(const host::LoadReport& report, const host::LoadRequest& request) {
+    Json json = report.toJson();
+    json["batch"] = request.batchTokens;
+    return json;
+}
+
+Json answerJson(const host::Answer& answer, const host::LoadReport& report,
+                const host::LoadRequest& request) {
     Json json = {{"done", true},
                  {"text", answer.text},
                  {"prompt_tokens", answer.promptTokens},
@@ -228,7 +272,7 @@ Json answerJson(const host::Answer& answer, const host::LoadReport& report) {
                  {"cached_tokens", answer.cachedTokens},
                  {"evaluated_tokens", answer.promptTokens - answer.cachedTokens},
                  {"prompt_ms", answer.promptMilliseconds},
-                 {"load_report", report.toJson()}};
+                 {"load_report", reportJson(report, request)}};
     if (answer.error) json["error"] = errorJson(*answer.error);
     return json;
 }

@@ -19,24 +19,32 @@
 
 namespace loader::cli {
 
+class Configuration;
+
 struct Context {
     const Arguments& arguments;
     Output& output;
     CancelToken cancel;
+    /// Made when it is first asked for; see configuration().
+    mutable std::shared_ptr<Configuration> configuration = nullptr;
 };
 
 /// Options of every command.
 extern const std::span<const OptionSpec> kCommonOptions;
 /// Options of every command that loads a model.
 extern const std::span<const OptionSpec> kLoadOptions;
+/// Which configuration counts; of the same commands.
+extern const std::span<const OptionSpec> kConfigurationOptions;
 /// Options of commands that generate text.
 extern const std::span<const OptionSpec> kGenerationOptions;
 
-/// @errors X001, F802
+/// What the options, the environment and the configuration say about loading MODEL.
+/// @errors X001, F802, C517
 Result<host::LoadRequest> loadRequest(const Context& context);
-/// Resolves MODEL, the first operand. @errors F802
+/// Resolves MODEL, the first operand; `default` is the model that the configuration names. @errors F802
 Result<std::string> modelPath(const Context& context);
-/// What the options say, on top of defaults (what the model's file recommends). @errors X001, X006
+/// What options and configuration say, on top of defaults (what the model's file recommends).
+/// @errors X001, X006, C517
 Result<host::AnswerOptions> answerOptions(const Context& context,
                                           const sampling::SamplingParameters& defaults);
 
@@ -59,13 +67,15 @@ std::string logFolder();
 /// GGUF_DEBUG=1.
 bool debugIsOn();
 /// What of a load the user should hear, on standard error.
-void noteReport(Context& context, const host::LoadReport& report);
+void noteReport(Context& context, const host::LoadReport& report, const host::LoadRequest& request);
 /// Loads MODEL into this process as the options say, with a progress line, and notes warnings on standard
 /// error.
 Result<Loaded> loadModel(Context& context, const host::LoadRequest& request);
 
+/// The report with what only the request knows.
+Json reportJson(const host::LoadReport& report, const host::LoadRequest& request);
 /// The final object of `run --json`, of which `chat` and others print parts.
-Json answerJson(const host::Answer& answer, const host::LoadReport& report);
+Json answerJson(const host::Answer& answer, const host::LoadReport& report, const host::LoadRequest& request);
 
 // The commands, one file each.
 Result<int> runCommand(Context& context);
@@ -83,5 +93,6 @@ Result<int> modelsCommand(Context& context);
 Result<int> backendsCommand(Context& context);
 Result<int> hardwareCommand(Context& context);
 Result<int> doctorCommand(Context& context);
+Result<int> configCommand(Context& context);
 
 }  // namespace loader::cli

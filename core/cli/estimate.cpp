@@ -48,8 +48,9 @@ Result<int> estimateCommand(Context& context) {
     LOADER_TRY(PlannedModel model, planModel(context));
     if (model.settings.contextTokens == 0)
         model.settings.contextTokens = app::automaticContext(model.facts, host::kDefaultContextTokens);
-    const app::Verdict verdict =
+    app::Verdict verdict =
         app::judge(model.facts, model.settings, model.wish, model.situation, model.margins);
+    applyMemoryLimit(model, verdict);
     const std::string unsupported = unsupportedText(model);
     if (context.output.json()) {
         Json json = estimateJson(model, verdict);

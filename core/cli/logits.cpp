@@ -53,7 +53,7 @@ Result<int> logitsCommand(Context& context) {
         context.output.writeJson({{"tokens", ids.size()},
                                   {"vocabulary", logits.size()},
                                   {"file", *path},
-                                  {"load_report", model.report().toJson()}});
+                                  {"load_report", reportJson(model.report(), request)}});
     }
     return 0;
 }

@@ -3,7 +3,10 @@
 
 #include "core/cli/model_access.h"
 
+#include "core/app/config/setting_effects.h"
 #include "core/app/diagnostics/load_recorder.h"
+#include "core/cli/configuration.h"
+#include "core/cli/planning.h"
 #include "core/engine/gguf/keys.h"
 #include "core/host/recommended_sampling.h"
 
@@ -76,15 +79,18 @@ Result<std::unique_ptr<ModelAccess>> openModel(Context& context, const host::Loa
         LOADER_TRY(Loaded loaded, loadModel(context, request));
         return std::unique_ptr<ModelAccess>(std::make_unique<InProcess>(std::move(loaded)));
     }
+    LOADER_CHECK(checkMemoryLimit(context, request));
+    LOADER_TRY(const app::EffectiveSettings settings, effectiveSettings(context, request.path));
+    host::LoadRequest wanted = request;
+    app::HostOptions options{workerOptions(), std::nullopt, probeMemory(false), {}, {}};
+    options.policy = app::chainPolicyOf(settings, wanted);
     ProgressLine progress("Loading");
     auto recorder = std::make_unique<app::LoadRecorder>(app::LoadLog(logFolder()), "gguf " LOADER_VERSION);
-    LOADER_TRY(auto model,
-               app::ModelHost::load(
-                   request, {workerOptions(), std::nullopt, probeMemory(false), recorder->observer()},
-                   [&progress](std::uint64_t done, std::uint64_t total) { progress.report(done, total); },
-                   context.cancel));
+    options.observer = recorder->observer();
+    const auto show = [&progress](std::uint64_t done, std::uint64_t total) { progress.report(done, total); };
+    LOADER_TRY(auto model, app::ModelHost::load(wanted, options, show, context.cancel));
     progress.clear();
-    noteReport(context, model->report());
+    noteReport(context, model->report(), request);
     return std::unique_ptr<ModelAccess>(std::make_unique<InWorker>(std::move(recorder), std::move(model)));
 }
 

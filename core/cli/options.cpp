@@ -46,7 +46,9 @@ Result<Arguments> Arguments::parse(const CommandSpec& command, std::span<const s
     bool optionsEnded = false;
     for (std::size_t at = 0; at < words.size(); ++at) {
         const std::string& word = words[at];
-        const bool isOption = !optionsEnded && word.size() > 1 && word[0] == '-';
+        // A negative number is a value: no option begins with a digit.
+        const bool number = word.size() > 1 && ((word[1] >= '0' && word[1] <= '9') || word[1] == '.');
+        const bool isOption = !optionsEnded && word.size() > 1 && word[0] == '-' && !number;
         if (!isOption) {
             arguments.m_operands.push_back(word);
         } else if (word == "--") {

@@ -89,9 +89,12 @@ int exitStatusOf(const Error& error) {
         case Errc::X004:
         case Errc::X006: return 2;
         case Errc::X002: return 130;
-        case Errc::X005: return 6;
+        case Errc::X005:
+        case Errc::C503:
+        case Errc::C517: return 6;
         default: break;
     }
+    if (error.kind() == ErrorKind::Configuration) return 6;
     switch (error.name().front()) {
         case 'B':
         case 'X': return 5;

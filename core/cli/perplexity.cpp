@@ -194,7 +194,8 @@ Result<int> perplexityCommand(Context& context) {
     if (!path) return Error(Errc::X001, {"gguf perplexity needs -f FILE."});
     LOADER_TRY(const auto most, context.arguments.number("chunks", 1, 1u << 30));
     LOADER_TRY(host::LoadRequest request, loadRequest(context));
-    if (request.contextTokens == 0) request.contextTokens = 512;
+    // Chunks of another length give other numbers: the configuration has no say in it.
+    if (!context.arguments.has("context")) request.contextTokens = 512;
     if (request.contextTokens < 4) return Error(Errc::X001, {"A chunk has at least 4 tokens (-c)."});
     LOADER_TRY(const std::string text, readTextFile(*path, text::kMaximumPromptBytes));
     LOADER_TRY(const Loaded loaded, loadModel(context, request));
@@ -213,6 +214,7 @@ Result<int> perplexityCommand(Context& context) {
     const auto otherBackend = context.arguments.text("compare-backend");
     if (otherBackend) {
         request.backend = *otherBackend;
+        if (!context.arguments.has("device")) request.device.clear();
         LOADER_TRY(compared, loadModel(context, request));
     }
     const std::optional<TokenId> bos = words->vocabulary->special().bos;

@@ -3,8 +3,11 @@
 
 #include "core/cli/planning.h"
 
+#include "core/app/config/setting_effects.h"
 #include "core/app/models/machine_situation.h"
 #include "core/app/worker_client/worker_client.h"
+#include "core/cli/configuration.h"
+#include "core/engine/base/size_text.h"
 #include "core/engine/base/thread_pool.h"
 
 namespace loader::cli {
@@ -54,9 +57,13 @@ const char* nameOf(app::Fit fit) {
 
 }  // namespace
 
-Result<PlannedModel> planModel(Context& context) {
+namespace {
+
+Result<PlannedModel> planRequest(Context& context, const host::LoadRequest& request) {
     PlannedModel model;
-    LOADER_TRY(model.request, loadRequest(context));
+    model.request = request;
+    LOADER_TRY(const app::EffectiveSettings settings, effectiveSettings(context, request.path));
+    model.memoryLimit = app::memoryLimitOf(settings);
     LOADER_TRY(model.facts, readFacts(model.request));
     const std::uint32_t limit = model.facts.positionLimit;
     if (limit != 0 && model.request.contextTokens > limit) {
@@ -73,6 +80,37 @@ Result<PlannedModel> planModel(Context& context) {
     model.wish = wishOf(model.request.gpuLayers);
     model.situation = app::situationOf(readMemoryFacts(), {});
     return model;
+}
+
+}  // namespace
+
+Result<PlannedModel> planModel(Context& context) {
+    LOADER_TRY(const host::LoadRequest request, loadRequest(context));
+    return planRequest(context, request);
+}
+
+void applyMemoryLimit(const PlannedModel& model, app::Verdict& verdict) {
+    const std::uint64_t needed = verdict.estimate.total();
+    if (model.memoryLimit == 0 || needed <= model.memoryLimit) return;
+    verdict.fits = false;
+    verdict.fit = app::Fit::TooLarge;
+    verdict.sentence = "It needs " + sizeText(needed) + "; the configuration allows " +
+                       sizeText(model.memoryLimit) + " (load.memory_limit).";
+}
+
+Status checkMemoryLimit(Context& context, const host::LoadRequest& request) {
+    LOADER_TRY(const app::EffectiveSettings settings, effectiveSettings(context, request.path));
+    const std::uint64_t limit = app::memoryLimitOf(settings);
+    if (limit == 0) return {};
+    LOADER_TRY(PlannedModel model, planRequest(context, request));
+    if (model.settings.contextTokens == 0)
+        model.settings.contextTokens = app::automaticContext(model.facts, host::kDefaultContextTokens);
+    const app::Verdict verdict =
+        app::judge(model.facts, model.settings, model.wish, model.situation, model.margins);
+    const std::uint64_t needed = verdict.estimate.total();
+    if (needed <= limit) return {};
+    return Error(Errc::R901, {sizeText(needed)},
+                 "load.memory_limit of the configuration, " + sizeText(limit));
 }
 
 Json estimateJson(const PlannedModel& model, const app::Verdict& verdict) {

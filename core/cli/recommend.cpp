@@ -83,8 +83,9 @@ Result<int> recommendCommand(Context& context) {
     LOADER_TRY(const app::MachineSpeed machine, measureMachine(model, context.cancel));
     app::LoadSettings wanted = model.settings;
     wanted.threads = model.request.threads;
-    const app::Recommendation advice =
+    app::Recommendation advice =
         app::recommend(model.facts, wanted, model.wish, model.situation, model.margins, machine, cores);
+    applyMemoryLimit(model, advice.verdict);
     const std::string unsupported = unsupportedText(model);
     if (context.output.json()) {
         Json json = adviceJson(model, advice);

@@ -3,6 +3,7 @@
 //
 // gguf run: one prompt, one answer.
 
+#include "core/cli/configuration.h"
 #include "core/cli/model_access.h"
 
 namespace loader::cli {
@@ -28,8 +29,8 @@ Result<Prompt> encodePrompt(const Context& context, ModelAccess& model, const st
     Prompt prompt;
     if (context.arguments.has("chat")) {
         chat::Json messages = chat::Json::array();
-        if (const auto system = context.arguments.text("system"))
-            messages.push_back(chat::makeMessage("system", *system));
+        LOADER_TRY(const std::string system, systemPrompt(context));
+        if (!system.empty()) messages.push_back(chat::makeMessage("system", system));
         messages.push_back(chat::makeMessage("user", text));
         LOADER_TRY(prompt.ids, model.chatPrompt(messages, context.cancel));
         return prompt;
@@ -72,7 +73,7 @@ Result<int> runCommand(Context& context) {
                model->answer(std::move(prompt.ids), options, callbacks, context.cancel));
     progress.clear();
     if (output.json()) {
-        output.writeJson(answerJson(answer, model->report()));
+        output.writeJson(answerJson(answer, model->report(), request));
     } else {
         // A pipe gets the text and nothing else; a terminal's prompt should not stick to it.
         const bool lineOpen = !answer.text.empty() && answer.text.back() != '\n';

@@ -16,6 +16,7 @@ usage: tests/install/vulkan-drivers.sh backports|sid [options] [TEST...]
   --build FOLDER   the build whose tests run (default: build)
   --root FOLDER    where the chroot is or goes (default: vulkan-backports or vulkan-sid in the user's cache folder)
   --long           all shapes and tiers instead of a selection
+  --rows TEXT      only rows whose name has this text
   --compiler       prints a command of sid's compiler of shaders, for backends/vulkan/shaders/compile --newer
 END_OF_USAGE
 }
@@ -27,12 +28,14 @@ root=''
 build=build
 only_compiler=no
 long=no
+only=''
 tests=()
 while [[ $# -gt 0 ]]; do
     case $1 in
         --build) build=$2; shift 2 ;;
         --root) root=$2; shift 2 ;;
         --long) long=yes; shift ;;
+        --rows) only=$2; shift 2 ;;
         --compiler) only_compiler=yes; suite=sid; shift ;;
         -h | --help) usage; exit 0 ;;
         backports | sid) suite=$1; shift ;;
@@ -53,6 +56,7 @@ if [[ ${VULKAN_DRIVERS_INSIDE:-} != yes ]]; then
     mkdir -p "$root"
     options=("$suite" --root "$(cd "$root" && pwd)" --build "${build:-.}")
     [[ $long == yes ]] && options+=(--long)
+    [[ -n $only ]] && options+=(--rows "$only")
     [[ $only_compiler == yes ]] && options+=(--compiler)
     VULKAN_DRIVERS_INSIDE=yes exec unshare --mount --propagation private \
         "$repository/tests/install/vulkan-drivers.sh" "${options[@]}" "${tests[@]}"
@@ -142,10 +146,12 @@ for name in "${tests[@]}"; do
     done < <(inside ldd "$build/tests/$name" | awk '/not found/ { print $1 }' | sort -u)
 done
 
-# The rows of one test program that compute on Vulkan: all of tst_vulkan_*, of others those whose subject is one.
+# The rows of one test program that compute on Vulkan: all of tst_vulkan_* (nothing), of others those whose subject is one.
 rows_of() {
-    [[ $1 == tst_vulkan_* ]] && return 0
-    inside "$build/tests/$1" -datatags 2>/dev/null | sed -n 's/^[^ ]* \([^ ]*\) \(.*vulkan.*\)$/\1:\2/p'
+    local wanted=$only
+    [[ $1 == tst_vulkan_* && -z $only ]] && return 0
+    [[ $1 == tst_vulkan_* ]] || wanted=vulkan.*$only
+    inside "$build/tests/$1" -datatags 2>/dev/null | sed -n "s/^[^ ]* \\([^ ]*\\) \\(.*$wanted.*\\)\$/\\1:\\2/p"
 }
 
 version=$(inside dpkg-query -W -f '${Version}' mesa-vulkan-drivers)
@@ -153,8 +159,8 @@ status=0
 printf '| lavapipe %s | passed | failed | skipped | seconds |\n|---|---|---|---|---|\n' "$version"
 for name in "${tests[@]}"; do
     mapfile -t rows < <(rows_of "$name")
-    if [[ $name != tst_vulkan_* && ${#rows[@]} -eq 0 ]]; then
-        printf '| %s | no row of Vulkan | | | |\n' "$name"
+    if [[ ($name != tst_vulkan_* || -n $only) && ${#rows[@]} -eq 0 ]]; then
+        printf '| %s | no such row | | | |\n' "$name"
         status=1
         continue
     fi

@@ -40,6 +40,16 @@ public:
         m_matrix.pNext = m_head;
         m_head = &m_matrix;
         extension(VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME, true);
+        if (tier < FeatureTier::Flexible) return;
+        m_flexible.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV;
+        m_flexible.cooperativeMatrixFlexibleDimensions = VK_TRUE;
+        m_flexible.cooperativeMatrixPerElementOperations = VK_TRUE;
+        m_flexible.pNext = m_head;
+        m_head = &m_flexible;
+        // Their workgroup sizes are constants by id, which Vulkan 1.3 counts to this.
+        m_maintenance4.maintenance4 = VK_TRUE;
+        link(m_maintenance4, VK_API_VERSION_1_3, VK_KHR_MAINTENANCE_4_EXTENSION_NAME);
+        extension(VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME, true);
     }
     Wanted(const Wanted&) = delete;
     Wanted& operator=(const Wanted&) = delete;
@@ -64,6 +74,8 @@ private:
     vk::PhysicalDeviceShaderIntegerDotProductFeatures m_integerDot;
     vk::PhysicalDeviceVulkanMemoryModelFeatures m_memoryModel;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR m_matrix{};
+    VkPhysicalDeviceCooperativeMatrix2FeaturesNV m_flexible{};
+    vk::PhysicalDeviceMaintenance4Features m_maintenance4;
     void* m_head = nullptr;
     std::vector<const char*> m_extensions;
 };

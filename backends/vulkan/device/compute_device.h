@@ -27,7 +27,7 @@ struct DeviceSettings {
     /// UUID text as DeviceFacts::id has it; empty takes the first in order().
     std::string id;
     /// Tiers above this are left unused.
-    FeatureTier most = FeatureTier::Matrix;
+    FeatureTier most = FeatureTier::Flexible;
     /// Left unused though the driver offers them.
     FeatureSet without;
     /// The longest range of a buffer that a shader sees at once; 0 takes the device's limit.

@@ -98,22 +98,35 @@ void readFeatures(const InstanceFunctions& functions, VkPhysicalDevice device, D
               is12 || data.has(VK_KHR_VULKAN_MEMORY_MODEL_EXTENSION_NAME));
     chain.add(data.matrix, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR,
               data.has(VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME));
+    chain.add(data.flexibleMatrix, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV,
+              data.has(VK_NV_COOPERATIVE_MATRIX_2_EXTENSION_NAME));
     functions.GetPhysicalDeviceFeatures2(device, &all);
 }
 
-void readMatrixShapes(const InstanceFunctions& functions, VkPhysicalDevice device, DeviceData& data) {
-    const auto list = functions.getCooperativeMatrixProperties;
+/// A list of shapes of matrices that a driver tells; empty where it tells none.
+template <class Shape, class List>
+std::vector<Shape> shapesOf(List list, VkPhysicalDevice device, VkStructureType type) {
     std::uint32_t count = 0;
-    if (data.matrix.cooperativeMatrix == 0 || list == nullptr) return;
-    if (list(device, &count, nullptr) != VK_SUCCESS) return;
-    VkCooperativeMatrixPropertiesKHR empty{};
-    empty.sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
-    std::vector<VkCooperativeMatrixPropertiesKHR> found(std::min(count, kMostMatrixShapes), empty);
+    if (list == nullptr || list(device, &count, nullptr) != VK_SUCCESS) return {};
+    Shape empty{};
+    empty.sType = type;
+    std::vector<Shape> found(std::min(count, kMostMatrixShapes), empty);
     count = static_cast<std::uint32_t>(found.size());
     const VkResult result = list(device, &count, found.data());
-    if (result != VK_SUCCESS && result != VK_INCOMPLETE) return;
+    if (result != VK_SUCCESS && result != VK_INCOMPLETE) return {};
     found.resize(std::min<std::size_t>(count, found.size()));
-    data.matrixShapes = std::move(found);
+    return found;
+}
+
+void readMatrixShapes(const InstanceFunctions& functions, VkPhysicalDevice device, DeviceData& data) {
+    if (data.matrix.cooperativeMatrix == 0) return;
+    data.matrixShapes =
+        shapesOf<VkCooperativeMatrixPropertiesKHR>(functions.getCooperativeMatrixProperties, device,
+                                                   VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR);
+    if (data.flexibleMatrix.cooperativeMatrixFlexibleDimensions == 0) return;
+    data.flexibleShapes = shapesOf<VkCooperativeMatrixFlexibleDimensionsPropertiesNV>(
+        functions.getFlexibleMatrixProperties, device,
+        VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_FLEXIBLE_DIMENSIONS_PROPERTIES_NV);
 }
 
 void readMemory(const InstanceFunctions& functions, VkPhysicalDevice device, DeviceData& data) {

@@ -35,6 +35,8 @@ struct DeviceData {
     VkPhysicalDeviceVulkanMemoryModelFeatures memoryModel{};
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix{};
     std::vector<VkCooperativeMatrixPropertiesKHR> matrixShapes;
+    VkPhysicalDeviceCooperativeMatrix2FeaturesNV flexibleMatrix{};
+    std::vector<VkCooperativeMatrixFlexibleDimensionsPropertiesNV> flexibleShapes;
 
     VkPhysicalDeviceMemoryProperties memory{};
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budget{};

@@ -34,25 +34,43 @@ std::uint32_t invocationsOf(const VkPhysicalDeviceLimits& limits) {
 constexpr std::uint32_t kMostMatrixRows = 16;
 constexpr std::uint32_t kMostMatrixColumns = 32;
 
-bool isWanted(const VkCooperativeMatrixPropertiesKHR& shape) {
-    const bool types =
-        shape.AType == VK_COMPONENT_TYPE_FLOAT16_KHR && shape.BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
-        shape.CType == VK_COMPONENT_TYPE_FLOAT32_KHR && shape.ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR;
-    const auto fits = [](std::uint32_t size, std::uint32_t most) {
+/// Of both kinds of shapes: halves into floats, over a subgroup.
+template <class Shape>
+bool hasWantedTypes(const Shape& shape) {
+    return shape.AType == VK_COMPONENT_TYPE_FLOAT16_KHR && shape.BType == VK_COMPONENT_TYPE_FLOAT16_KHR &&
+           shape.CType == VK_COMPONENT_TYPE_FLOAT32_KHR &&
+           shape.ResultType == VK_COMPONENT_TYPE_FLOAT32_KHR && shape.scope == VK_SCOPE_SUBGROUP_KHR;
+}
+
+bool fits(const MatrixShape& shape) {
+    const auto upTo = [](std::uint32_t size, std::uint32_t most) {
         return std::has_single_bit(size) && size <= most;
     };
-    return types && shape.scope == VK_SCOPE_SUBGROUP_KHR && fits(shape.MSize, kMostMatrixRows) &&
-           fits(shape.NSize, kMostMatrixRows) && fits(shape.KSize, kMostMatrixColumns);
+    return upTo(shape.rows, kMostMatrixRows) && upTo(shape.tokens, kMostMatrixRows) &&
+           upTo(shape.columns, kMostMatrixColumns);
+}
+
+std::uint64_t sizeOf(const MatrixShape& shape) {
+    return std::uint64_t{shape.rows} * shape.tokens * shape.columns;
 }
 
 }  // namespace
 
 MatrixShape matrixShapeOf(const DeviceData& data) {
     MatrixShape best;
-    for (const VkCooperativeMatrixPropertiesKHR& shape : data.matrixShapes) {
-        if (isWanted(shape) &&
-            shape.MSize * shape.NSize * shape.KSize > best.rows * best.tokens * best.columns)
-            best = {shape.MSize, shape.NSize, shape.KSize};
+    for (const VkCooperativeMatrixPropertiesKHR& told : data.matrixShapes) {
+        const MatrixShape shape{told.MSize, told.NSize, told.KSize};
+        if (hasWantedTypes(told) && fits(shape) && sizeOf(shape) > sizeOf(best)) best = shape;
+    }
+    return best;
+}
+
+MatrixShape flexibleShapeOf(const DeviceData& data) {
+    MatrixShape best;
+    for (const VkCooperativeMatrixFlexibleDimensionsPropertiesNV& told : data.flexibleShapes) {
+        const MatrixShape shape{told.MGranularity, told.NGranularity, told.KGranularity};
+        const bool finer = !best.any() || sizeOf(shape) < sizeOf(best);
+        if (hasWantedTypes(told) && fits(shape) && finer) best = shape;
     }
     return best;
 }
@@ -77,6 +95,7 @@ DeviceLimits limitsOf(const DeviceData& data, std::uint64_t windowBytes) {
     limits.subgroupLeast = orUsual(data.subgroupSizes.minSubgroupSize);
     limits.subgroupMost = orUsual(data.subgroupSizes.maxSubgroupSize);
     limits.matrix = matrixShapeOf(data);
+    limits.flexible = flexibleShapeOf(data);
     limits.unified = sharesMemory(data);
     return limits;
 }

@@ -41,6 +41,8 @@ struct DeviceLimits {
     std::uint32_t subgroupMost = 1;
     /// None where the device has no such units.
     MatrixShape matrix;
+    /// What the sizes of flexible matrices are multiples of; none where the device has no such.
+    MatrixShape flexible;
     /// Where host and device share their memory and copies are needless.
     bool unified = false;
 };
@@ -50,6 +52,8 @@ DeviceLimits limitsOf(const DeviceData& data, std::uint64_t windowBytes);
 /// Of the shapes that the device has, the largest that the kernels' tiles are made of; none where it has
 /// none.
 MatrixShape matrixShapeOf(const DeviceData& data);
+/// The finest multiples of which the device takes matrices of any size.
+MatrixShape flexibleShapeOf(const DeviceData& data);
 /// The family whose queue computes: on a card one that does not draw, so that the desktop goes on beside it.
 std::optional<std::uint32_t> computeFamily(const DeviceData& data);
 /// What every kernel needs and the device lacks, as the end of a sentence; empty where it will do.

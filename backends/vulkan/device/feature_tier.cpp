@@ -103,11 +103,19 @@ bool multipliesMatrices(const DeviceData& data) {
            matrixShapeOf(data).any();
 }
 
+bool multipliesAnySize(const DeviceData& data) {
+    // These shaders are written in the SPIR-V of Vulkan 1.3.
+    return data.isAtLeast(VK_API_VERSION_1_3) &&
+           data.flexibleMatrix.cooperativeMatrixFlexibleDimensions != 0 &&
+           data.flexibleMatrix.cooperativeMatrixPerElementOperations != 0 && flexibleShapeOf(data).any();
+}
+
 FeatureTier tierOf(FeatureSet features) {
     if (!features.has(DeviceFeature::Fp16) || !features.has(DeviceFeature::Subgroups))
         return FeatureTier::Fp32;
     if (!features.has(DeviceFeature::Int8)) return FeatureTier::Fp16;
-    return features.has(DeviceFeature::Matrix) ? FeatureTier::Matrix : FeatureTier::Int8;
+    if (!features.has(DeviceFeature::Matrix)) return FeatureTier::Int8;
+    return features.has(DeviceFeature::Flexible) ? FeatureTier::Flexible : FeatureTier::Matrix;
 }
 
 const KnownBad* knownBad(const DeviceData& data) {
@@ -171,6 +179,7 @@ FeatureSet offeredFeatures(const DeviceData& data) {
     features.set(DeviceFeature::Subgroups, sumsOverSubgroups(data));
     features.set(DeviceFeature::Int8, data.integerDotFeatures.shaderIntegerDotProduct != 0);
     features.set(DeviceFeature::Matrix, multipliesMatrices(data));
+    features.set(DeviceFeature::Flexible, multipliesAnySize(data));
     features.set(DeviceFeature::Unified, sharesMemory(data));
     features.set(DeviceFeature::HostImport, data.has(VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME));
     features.set(DeviceFeature::Budget, data.has(VK_EXT_MEMORY_BUDGET_EXTENSION_NAME));

@@ -45,7 +45,7 @@ private:
 };
 
 std::span<const FeatureTier> allFeatureTiers();
-/// "fp32", "fp16", "int8", "matrix".
+/// "fp32", "fp16", "int8", "matrix", "flexible".
 std::string_view nameOf(FeatureTier tier);
 std::optional<FeatureTier> featureTierFromName(std::string_view name);
 
@@ -57,7 +57,7 @@ std::optional<DeviceFeature> deviceFeatureFromName(std::string_view name);
 /// What somebody wants left unused: for tests, and for drivers with faults that we do not know of.
 struct FeatureChoice {
     /// Tiers above this are left unused.
-    FeatureTier most = FeatureTier::Matrix;
+    FeatureTier most = FeatureTier::Flexible;
     FeatureSet without;
 };
 

@@ -87,10 +87,12 @@ Result<std::unique_ptr<VulkanInstance>> VulkanInstance::create(const VulkanLibra
     };
 #define LOADER_VULKAN_FUNCTION(name) find(functions.name, "vk" #name);
 #include "backends/vulkan/device/instance_functions.inc"
-    functions.getCooperativeMatrixProperties =
-        reinterpret_cast<PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR>(library.getInstanceProcAddr()(
-            instance->m_instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR"));
-    if (!missing.empty()) return Error(Errc::B722, {"its library has no " + missing});
+    // Not everybody has these.
+    const std::string needed = missing;
+    find(functions.getCooperativeMatrixProperties, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
+    find(functions.getFlexibleMatrixProperties,
+         "vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV");
+    if (!needed.empty()) return Error(Errc::B722, {"its library has no " + needed});
     return instance;
 }
 

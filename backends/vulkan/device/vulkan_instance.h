@@ -18,6 +18,8 @@ struct InstanceFunctions {
 #include "backends/vulkan/device/instance_functions.inc"
     /// Of an extension: nothing where no driver knows it.
     PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR getCooperativeMatrixProperties = nullptr;
+    PFN_vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV getFlexibleMatrixProperties =
+        nullptr;
 };
 
 /// @thread confined to one thread; the library must outlive it

@@ -72,16 +72,22 @@ Choice KernelChoice::matmul(TensorType type, std::uint32_t tokens) const {
 /// Each subgroup multiplies a part of a tile; large ones have four parts where that many subgroups go
 /// together.
 Choice KernelChoice::matmulByMatrices(TensorType type, std::uint32_t tokens) const {
+    // What a driver cuts for its units may be as large as registers hold; all sizes that it names divide
+    // this.
+    constexpr std::uint32_t kFlexiblePart = 32;
+    const bool flexible = m_tier >= FeatureTier::Flexible;
     const MatrixShape& shape = m_limits.matrix;
-    const std::uint32_t part = 2 * std::max(shape.rows, shape.tokens);
+    const std::uint32_t part = flexible ? kFlexiblePart : 2 * std::max(shape.rows, shape.tokens);
     const std::uint32_t parts =
         std::clamp(std::bit_floor(m_limits.invocations / m_limits.subgroupMost), 1u, 4u);
     Choice choice;
     choice.tokens = parts == 4 && tokens > part ? 2 * part : part;
     choice.rows = parts * part * part / choice.tokens;
-    choice.key = {inFamily(ShaderId::MatmulMatrix, type),
+    choice.key = {inFamily(flexible ? ShaderId::MatmulFlexible : ShaderId::MatmulMatrix, type),
                   {parts * m_limits.subgroupMost, static_cast<std::uint32_t>(type), choice.rows,
-                   choice.tokens, part, part, shape.rows, shape.tokens, shape.columns}};
+                   choice.tokens, part, part}};
+    if (!flexible)
+        choice.key.constants.insert(choice.key.constants.end(), {shape.rows, shape.tokens, shape.columns});
     return choice;
 }
 

@@ -30,8 +30,7 @@ void checkLayer(const graph::KvLayer& layer, const DeviceLimits& limits, const b
         unsupported.emplace_back("its attention heads have an odd number of components");
 }
 
-}  // namespace
-
+/// The options with as many tokens per step as the device's arena holds.
 backend::LoadOptions fitStep(const graph::Program& program, std::span<const std::uint32_t> segments,
                              const DeviceLimits& limits, const backend::LoadOptions& options) {
     backend::LoadOptions fitted = options;
@@ -42,17 +41,20 @@ backend::LoadOptions fitStep(const graph::Program& program, std::span<const std:
     return fitted;
 }
 
-backend::PlanReport planOn(const graph::Program& program, std::span<const std::uint32_t> segments,
-                           const DeviceLimits& limits, const backend::LoadOptions& options) {
-    backend::PlanReport report;
-    if (segments.empty()) return report;
-    const WeightLayout weights = WeightLayout::make(program, segments, limits);
-    report.unsupported = weights.unsupported;
-    const backend::LoadOptions fitted = fitStep(program, segments, limits, options);
-    const SessionLayout layout = layoutOf(program, segments, limits, fitted.batchTokens);
+}  // namespace
+
+LoadPlan planOn(const graph::Program& program, std::span<const std::uint32_t> segments,
+                const DeviceLimits& limits, const backend::LoadOptions& options) {
+    LoadPlan plan{options, {}, {}};
+    if (segments.empty()) return plan;
+    plan.weights = WeightLayout::make(program, segments, limits);
+    plan.options = fitStep(program, segments, limits, options);
+    backend::PlanReport& report = plan.report;
+    report.unsupported = plan.weights.unsupported;
+    const SessionLayout layout = layoutOf(program, segments, limits, plan.options.batchTokens);
     if (layout.arenaWords * kWord > limits.windowBytes || layout.resultWords * kWord > limits.windowBytes)
         report.unsupported.emplace_back("the activations of one token are larger than what a shader sees");
-    report.needed.weights = weights.bytes();
+    report.needed.weights = plan.weights.bytes();
     for (const std::uint32_t index : kvLayersOf(program, segments)) {
         const graph::KvLayer& layer = program.kvLayers[index];
         checkLayer(layer, limits, options, report.unsupported);
@@ -64,7 +66,7 @@ backend::PlanReport planOn(const graph::Program& program, std::span<const std::u
                              report.unsupported.end());
     report.needed.compute = (layout.arenaWords + layout.stepWords + layout.uploadWords) * kWord;
     report.needed.output = layout.resultWords * kWord;
-    return report;
+    return plan;
 }
 
 }  // namespace loader::vulkan

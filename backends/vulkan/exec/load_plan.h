@@ -10,12 +10,15 @@
 
 namespace loader::vulkan {
 
-/// @param limits of the device, or those that any good one has
-backend::PlanReport planOn(const graph::Program& program, std::span<const std::uint32_t> segments,
-                           const DeviceLimits& limits, const backend::LoadOptions& options);
+struct LoadPlan {
+    /// With as many tokens per step as the device's arena holds.
+    backend::LoadOptions options;
+    WeightLayout weights;
+    backend::PlanReport report;
+};
 
-/// The options with as many tokens per step as the device's arena holds.
-backend::LoadOptions fitStep(const graph::Program& program, std::span<const std::uint32_t> segments,
-                             const DeviceLimits& limits, const backend::LoadOptions& options);
+/// @param limits of the device, or those that any good one has
+LoadPlan planOn(const graph::Program& program, std::span<const std::uint32_t> segments,
+                const DeviceLimits& limits, const backend::LoadOptions& options);
 
 }  // namespace loader::vulkan

@@ -50,6 +50,54 @@ void addDevices(const protocol::LoadRequest& request, const BackendCandidate& ba
                          isGpu(*device) || backend.entry.gpuOnly, device->selfTested});
 }
 
+/// Where an id stands in the order; behind all others where it does not.
+std::size_t placeOf(const std::string& id, const ChainPolicy& policy) {
+    if (id == policy.preferred) return 0;
+    const auto found = std::find(policy.order.begin(), policy.order.end(), id);
+    return static_cast<std::size_t>(found - policy.order.begin()) + 1;
+}
+
+/// Back ends that are tried, best first, without the processor.
+std::vector<const BackendCandidate*> candidatesFor(const protocol::LoadRequest& request,
+                                                   std::span<const BackendCandidate> backends,
+                                                   const ChainPolicy& policy,
+                                                   std::vector<protocol::LoadStep>& passedOver) {
+    const bool automatic = request.backend == "auto";
+    const std::size_t end = placeOf(kProcessor, policy);
+    const bool processorIsPlaced = end <= policy.order.size();
+    std::vector<const BackendCandidate*> candidates;
+    bool preferredIsThere = policy.preferred.empty();
+    for (const BackendCandidate& backend : backends) {
+        const std::string& id = backend.entry.id;
+        const bool preferred = automatic && id == policy.preferred;
+        preferredIsThere = preferredIsThere || preferred;
+        const bool wanted =
+            automatic ? preferred || (backend.entry.automatic && id != kProcessor) : id == request.backend;
+        if (!wanted) continue;
+        if (automatic && processorIsPlaced && placeOf(id, policy) > end) {
+            passedOver.push_back(
+                {id, "", 0, "refused", "the order of back ends has the processor before it"});
+            continue;
+        }
+        candidates.push_back(&backend);
+    }
+    if (automatic && !preferredIsThere)
+        passedOver.push_back({policy.preferred, "", 0, "refused", "there is no back end of this name"});
+    std::stable_sort(candidates.begin(), candidates.end(), [&](const auto* a, const auto* b) {
+        const std::size_t first = automatic ? placeOf(a->entry.id, policy) : 0;
+        const std::size_t second = automatic ? placeOf(b->entry.id, policy) : 0;
+        return first != second ? first < second : a->entry.priority > b->entry.priority;
+    });
+    return candidates;
+}
+
+void keepFirst(std::vector<Link>& chain, std::vector<protocol::LoadStep>& passedOver) {
+    for (std::size_t i = 1; i < chain.size(); ++i)
+        passedOver.push_back({chain[i].backend, chain[i].device, 0, "refused",
+                              "other back ends are not tried: load.fallback is off"});
+    chain.resize(std::min<std::size_t>(chain.size(), 1));
+}
+
 }  // namespace
 
 std::string_view nameOf(BackendState state) {
@@ -77,29 +125,23 @@ std::string Link::words() const {
 }
 
 std::vector<Link> makeChain(const protocol::LoadRequest& request, std::span<const BackendCandidate> backends,
-                            std::vector<protocol::LoadStep>& passedOver) {
+                            std::vector<protocol::LoadStep>& passedOver, const ChainPolicy& policy) {
     if (request.backend == kProcessor) return {{kProcessor, request.device, request.gpuLayers, false}};
     const bool automatic = request.backend == "auto";
-    std::vector<const BackendCandidate*> candidates;
-    for (const BackendCandidate& backend : backends) {
-        const bool wanted = automatic ? backend.entry.automatic && backend.entry.id != kProcessor
-                                      : backend.entry.id == request.backend;
-        if (wanted) candidates.push_back(&backend);
-    }
-    std::stable_sort(candidates.begin(), candidates.end(),
-                     [](const auto* a, const auto* b) { return a->entry.priority > b->entry.priority; });
     std::vector<Link> chain;
-    for (const BackendCandidate* backend : candidates) {
+    for (const BackendCandidate* backend : candidatesFor(request, backends, policy, passedOver)) {
         std::string reason;
         if (!backend->entry.refusal.empty()) reason = backend->entry.refusal.front().toString();
         if (reason.empty() && !backend->failure.empty()) reason = backend->failure.front().toString();
+        const bool named = !automatic || backend->entry.id == policy.preferred;
         if (!reason.empty())
             passedOver.push_back({backend->entry.id, "", 0, "refused", reason});
         else
-            addDevices(request, *backend, !automatic, chain, passedOver);
+            addDevices(request, *backend, named, chain, passedOver);
     }
     // A back end that was named and has nothing to offer is the user's to hear of, not replaced in silence.
     if (automatic) chain.push_back({kProcessor, "", request.gpuLayers, false});
+    if (automatic && !policy.fallback) keepFirst(chain, passedOver);
     return chain;
 }
 

@@ -60,10 +60,21 @@ struct BackendCandidate {
     bool remembered = false;
 };
 
+/// What the user wants of the chain. Only where the request says auto.
+struct ChainPolicy {
+    /// Whether another link follows one that failed.
+    bool fallback = true;
+    /// Ids in the order in which they are tried, before all others, which are tried fastest first. Where the
+    /// processor is among them, nothing is tried that is not in front of it.
+    std::vector<std::string> order;
+    /// Tried before all others, also where it is never chosen by itself; empty for none.
+    std::string preferred;
+};
+
 /// The chain for a request, best first; the processor is the last link unless another back end was named.
 /// @param passedOver gets one failed step for each back end or device that is left out, with the reason
 std::vector<Link> makeChain(const protocol::LoadRequest& request, std::span<const BackendCandidate> backends,
-                            std::vector<protocol::LoadStep>& passedOver);
+                            std::vector<protocol::LoadStep>& passedOver, const ChainPolicy& policy = {});
 
 /// What follows a failure.
 enum class Recovery : std::uint8_t {

@@ -32,10 +32,11 @@ Status ModelHost::buildChain() {
         if (m_options.backends) {
             backends = *m_options.backends;
         } else {
-            LOADER_TRY(backends, probeFor(m_request, m_options.worker, m_options.probes));
+            LOADER_TRY(backends,
+                       probeFor(m_request, m_options.worker, m_options.probes, m_options.policy.preferred));
         }
     }
-    m_chain = makeChain(m_request, backends, m_steps);
+    m_chain = makeChain(m_request, backends, m_steps, m_options.policy);
     if (!m_chain.empty()) return {};
     std::string known;
     for (const BackendCandidate& backend : backends) {

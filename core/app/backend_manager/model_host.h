@@ -31,6 +31,7 @@ struct HostOptions {
     std::optional<std::vector<BackendCandidate>> backends;
     ProbeMemory probes;
     LoadObserver observer;
+    ChainPolicy policy;
 };
 
 /// @thread confined to one thread; every call may take as long as its limits allow.

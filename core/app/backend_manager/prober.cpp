@@ -120,11 +120,13 @@ Result<std::vector<BackendCandidate>> probeAll(const WorkerOptions& worker, cons
 }
 
 Result<std::vector<BackendCandidate>> probeFor(const protocol::LoadRequest& request,
-                                               const WorkerOptions& worker, const ProbeMemory& memory) {
+                                               const WorkerOptions& worker, const ProbeMemory& memory,
+                                               const std::string& preferred) {
     LOADER_TRY(std::vector<BackendCandidate> backends, listAll(worker));
     for (BackendCandidate& backend : backends) {
         const protocol::BackendEntry& entry = backend.entry;
-        const bool wanted = request.backend == "auto" ? entry.automatic : entry.id == request.backend;
+        const bool wanted = request.backend == "auto" ? entry.automatic || entry.id == preferred
+                                                      : entry.id == request.backend;
         if (wanted && !entry.path.empty()) probeOne(backend, worker, memory);
     }
     return backends;

@@ -31,8 +31,10 @@ Result<std::vector<BackendCandidate>> probeAll(const WorkerOptions& worker, cons
                                                CancelToken cancel = {});
 
 /// All back ends; those that the request may use, with their devices. @errors as probeAll()
+/// @param preferred also this one; see ChainPolicy
 Result<std::vector<BackendCandidate>> probeFor(const protocol::LoadRequest& request,
-                                               const WorkerOptions& worker, const ProbeMemory& memory = {});
+                                               const WorkerOptions& worker, const ProbeMemory& memory = {},
+                                               const std::string& preferred = {});
 
 /// Loads one back end in a process of its own and asks for its devices.
 /// @errors B701 to B722, deaths

@@ -12,20 +12,10 @@
 #include <string_view>
 #include <vector>
 
+#include "core/app/config/setting_owner.h"
 #include "core/app/import/import_report.h"
 
 namespace loader::app {
-
-/// Whose value a setting is.
-struct SettingOwner {
-    enum class Kind : std::uint8_t { Global, Preset, Model };
-    Kind kind = Kind::Global;
-    /// The preset's name or the model's path.
-    std::string name;
-    static SettingOwner global() { return {}; }
-    static SettingOwner preset(std::string name) { return {Kind::Preset, std::move(name)}; }
-    static SettingOwner model(std::string path) { return {Kind::Model, std::move(path)}; }
-};
 
 /// A model file where it lies; it may be missing. Weights are never copied.
 struct ImportedModel {

@@ -47,6 +47,26 @@ Result<Temporary> createBeside(FileOperations& files, const std::string& path, s
     return Error(Errc::F806, {"too many unfinished files beside it"}, path);
 }
 
+/// "config.json.part0", and "config.json.broken.part12" of files that are named after it.
+bool isPartOf(std::string_view name, std::string_view file) {
+    const std::size_t mark = name.rfind(kPart);
+    if (!name.starts_with(file) || mark == std::string_view::npos || mark < file.size()) return false;
+    if (mark != file.size() && name[file.size()] != '.') return false;
+    const std::string_view number = name.substr(mark + kPart.size());
+    return (number.size() == 1 || number.size() == 2) &&
+           std::all_of(number.begin(), number.end(), [](char digit) { return digit >= '0' && digit <= '9'; });
+}
+
+Status removePartsOf(FileOperations& files, const std::string& path) {
+    const std::string folder = folderOf(path);
+    LOADER_TRY(const auto entries, files.list(folder));
+    for (const FolderEntry& entry : entries) {
+        if (entry.kind == FileKind::Regular && isPartOf(entry.name, fileNameOf(path)))
+            LOADER_CHECK(files.remove(joined(folder, entry.name)));
+    }
+    return {};
+}
+
 Status writeAndRename(FileOperations& files, Temporary& temporary, const std::string& target,
                       std::string_view bytes) {
     LOADER_CHECK(temporary.file->append(bytes));
@@ -106,19 +126,8 @@ Status replaceFile(FileOperations& files, const std::string& path, std::string_v
 
 Status removeLeftovers(FileOperations& files, const std::string& path) {
     LOADER_TRY(const std::string target, files.target(path));
-    LOADER_TRY(const auto entries, files.list(folderOf(target)));
-    const std::string start = fileNameOf(target) + std::string(kPart);
-    for (const FolderEntry& entry : entries) {
-        const std::string_view name = entry.name;
-        if (entry.kind != FileKind::Regular || name.size() <= start.size() || !name.starts_with(start))
-            continue;
-        const auto number = name.substr(start.size());
-        const bool ours = number.size() <= 2 && std::all_of(number.begin(), number.end(), [](char digit) {
-                              return digit >= '0' && digit <= '9';
-                          });
-        if (ours) LOADER_CHECK(files.remove(joined(folderOf(target), name)));
-    }
-    return {};
+    LOADER_CHECK(removePartsOf(files, target));
+    return target == path ? Status() : removePartsOf(files, path);
 }
 
 Status makeFolders(FileOperations& files, const std::string& folder) {

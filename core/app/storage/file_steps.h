@@ -31,7 +31,8 @@ Status renamePatiently(FileOperations& files, const std::string& from, const std
 /// @errors F806, F805 a loop of links
 Status replaceFile(FileOperations& files, const std::string& path, std::string_view bytes,
                    std::uint32_t mode = kPrivateMode, bool force = false);
-/// Removes what a replaceFile() of this path left behind when it was killed. Only for who holds the lock.
+/// Removes what a replaceFile() or copyFile() of this path, or of a file named after it (path.broken), left
+/// behind when it was killed. Only for who holds the lock.
 Status removeLeftovers(FileOperations& files, const std::string& path);
 /// The folder and all that are missing above it, lasting. @errors F806
 Status makeFolders(FileOperations& files, const std::string& folder);

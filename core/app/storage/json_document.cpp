@@ -283,13 +283,27 @@ Status JsonDocument::saveHolding(const HeldLock&) {
     return {};
 }
 
+Status JsonDocument::restoreGeneration(int number) {
+    LOADER_TRY(const auto lock, m_files.lock(m_lockPath, m_rules.patience));
+    LOADER_CHECK(removeLeftovers(m_files, m_path));
+    const Reading earlier = readFrom(generation(number));
+    if (earlier.state == DocumentState::Missing) return Error(Errc::F802, {}, generation(number));
+    if (!earlier.faults.empty()) return earlier.faults.front();
+    LOADER_TRY(const Reading present, presentForWriting());
+    // Before it turns: what is restored may be the oldest one.
+    if (present.state == DocumentState::Good || present.state == DocumentState::Legacy)
+        LOADER_CHECK(rotate(present.bytes));
+    LOADER_CHECK(replaceFile(m_files, m_path, earlier.bytes));
+    reload();
+    return {};
+}
+
 /// The present file is only copied: at every moment it is there. A save that was stopped before has left its
 /// copy as the newest generation already.
 Status JsonDocument::rotate(const std::string& present) {
     const auto newest = m_files.read(generation(1), kMostConfigBytes);
     if (newest && *newest == present) return {};
     const std::string next = generation(0);
-    LOADER_CHECK(removeLeftovers(m_files, next));
     LOADER_CHECK(replaceFile(m_files, next, present));
     for (int number = kGenerations; number >= 1; --number) {
         LOADER_TRY(const FileFacts there, m_files.facts(generation(number - 1)));

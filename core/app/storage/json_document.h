@@ -90,6 +90,9 @@ public:
     Status save();
     /// For a caller that holds the lock.
     Status saveHolding(const HeldLock& lock);
+    /// Makes an earlier generation the present one, which becomes the newest generation. Forgets changes.
+    /// @errors F802 there is none of this number, C501, as save()
+    Status restoreGeneration(int number);
 
 private:
     struct Change {

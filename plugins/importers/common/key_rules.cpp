@@ -172,6 +172,43 @@ Taken seedOrRandom(const Json& value) {
     return Taken::set(number);
 }
 
+Taken samplerOrder(const Json& names) {
+    struct Name {
+        std::string_view theirs;
+        std::string_view ours;
+    };
+    constexpr std::array kNames = {
+        Name{"penalties", "penalties"},
+        Name{"repetition_penalty", "penalties"},
+        Name{"presence_penalty", "penalties"},
+        Name{"frequency_penalty", "penalties"},
+        Name{"dry", "dry"},
+        Name{"top_k", "top_k"},
+        Name{"typ_p", "typical_p"},
+        Name{"typical_p", "typical_p"},
+        Name{"typical", "typical_p"},
+        Name{"top_p", "top_p"},
+        Name{"min_p", "min_p"},
+        Name{"xtc", "xtc"},
+        Name{"temperature", "temperature"},
+    };
+    if (names.is_null()) return Taken::ignore(std::string(kNotSet));
+    if (!names.is_array()) return Taken::refuse("It is a list of names");
+    Json order = Json::array();
+    std::string left;
+    for (const Json& name : names) {
+        const auto known = std::find_if(kNames.begin(), kNames.end(),
+                                        [&name](const Name& entry) { return name == entry.theirs; });
+        const Json ours = known == kNames.end() ? Json() : Json(known->ours);
+        if (ours.is_null() && name.is_string()) left += (left.empty() ? "" : ", ") + name.get<std::string>();
+        // A stage runs once; where it stands first counts.
+        if (!ours.is_null() && std::find(order.begin(), order.end(), ours) == order.end())
+            order.push_back(ours);
+    }
+    if (order.empty()) return Taken::ignore("None of them is built here");
+    return Taken::set(order, left.empty() ? std::string() : "Not built here and left out: " + left);
+}
+
 std::string joinedKey(const std::string& prefix, const std::string& name) {
     return prefix.empty() ? name : prefix + "." + name;
 }

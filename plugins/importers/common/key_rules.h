@@ -72,6 +72,9 @@ Taken cacheTypeByName(const Json& value);
 Taken negated(const Json& value);
 /// A seed; -1, and 2^32 - 1 that llama.cpp keeps for it, is random.
 Taken seedOrRandom(const Json& value);
+/// A list of names of samplers, as llama.cpp and the programs around it call them, in our names. Those that
+/// are not built here are left out, and told.
+Taken samplerOrder(const Json& names);
 
 /// Hands keys of one file to a sink.
 class KeyWalk {

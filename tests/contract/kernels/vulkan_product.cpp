@@ -271,11 +271,12 @@ private:
 
 bool VulkanProduct::isMatmul() const {
     return shader == ShaderId::Matmul || shader == ShaderId::MatmulFp16 || shader == ShaderId::MatmulInt8 ||
-           shader == ShaderId::MatmulMatrix;
+           shader == ShaderId::MatmulMatrix || shader == ShaderId::MatmulFlexible;
 }
 
 bool VulkanProduct::computesHalves() const {
-    return shader == ShaderId::MatmulFp16 || shader == ShaderId::MatmulMatrix;
+    return shader == ShaderId::MatmulFp16 || shader == ShaderId::MatmulMatrix ||
+           shader == ShaderId::MatmulFlexible;
 }
 
 bool VulkanProduct::isInt8() const {

@@ -132,13 +132,15 @@ bool lieMemory(const FaultScript& script, VkPhysicalDeviceMemoryProperties& memo
 
 void lieBudget(const FaultScript& script, const VkPhysicalDeviceMemoryProperties& memory,
                const std::uint64_t* used, VkPhysicalDeviceMemoryProperties2& told) {
-    if (!fakesBudget(script)) return;
+    // The driver's own budget speaks of its own heaps, not of made-up ones.
+    if (!fakesBudget(script) && script.memory == MemoryLie::Truth && !script.heapBytes) return;
+    const std::uint64_t percent = script.budgetPercent.value_or(100);
     for (auto* next = static_cast<VkBaseOutStructure*>(told.pNext); next != nullptr; next = next->pNext) {
         if (next->sType != VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT) continue;
         void* structure = next;
         auto& budget = *static_cast<VkPhysicalDeviceMemoryBudgetPropertiesEXT*>(structure);
         for (std::uint32_t i = 0; i < memory.memoryHeapCount; ++i) {
-            budget.heapBudget[i] = memory.memoryHeaps[i].size / 100 * *script.budgetPercent;
+            budget.heapBudget[i] = memory.memoryHeaps[i].size / 100 * percent;
             budget.heapUsage[i] = used[i];
         }
     }

@@ -135,6 +135,7 @@ private Q_SLOTS:
     void choices();
     void tiers();
     void matrixNeedsItsShape();
+    void anySizeNeedsItsShape();
     void largestMatrixShape();
     void knownBadDrivers();
     void limits();
@@ -153,7 +154,7 @@ private Q_SLOTS:
 };
 
 void TestVulkanDeviceChoice::names() {
-    QCOMPARE(allFeatureTiers().size(), std::size_t{4});
+    QCOMPARE(allFeatureTiers().size(), std::size_t{5});
     for (const FeatureTier tier : allFeatureTiers())
         QVERIFY(featureTierFromName(nameOf(tier)) == tier);
     for (const DeviceFeature feature : allDeviceFeatures())
@@ -168,7 +169,7 @@ void TestVulkanDeviceChoice::names() {
 void TestVulkanDeviceChoice::choices() {
     const auto nothing = readFeatureChoice("", "");
     QVERIFY(nothing.ok());
-    QVERIFY(nothing->most == FeatureTier::Matrix);
+    QVERIFY(nothing->most == FeatureTier::Flexible);
     QVERIFY(nothing->without == FeatureSet());
     const auto some = readFeatureChoice(" fp16", "budget, ,INT8,");
     QVERIFY(some.ok());
@@ -216,6 +217,39 @@ void TestVulkanDeviceChoice::matrixNeedsItsShape() {
     QVERIFY(detectTier(data) == FeatureTier::Int8);
     data.matrixShapes.front().NSize = 64;
     QVERIFY(detectTier(data) == FeatureTier::Int8);
+}
+
+void TestVulkanDeviceChoice::anySizeNeedsItsShape() {
+    DeviceData data = card();
+    data.properties.apiVersion = VK_API_VERSION_1_3;
+    data.flexibleMatrix.cooperativeMatrixFlexibleDimensions = VK_TRUE;
+    data.flexibleMatrix.cooperativeMatrixPerElementOperations = VK_TRUE;
+    QVERIFY(detectTier(data) == FeatureTier::Matrix);
+    VkCooperativeMatrixFlexibleDimensionsPropertiesNV coarse{};
+    coarse.MGranularity = 16;
+    coarse.NGranularity = 16;
+    coarse.KGranularity = 16;
+    coarse.CType = VK_COMPONENT_TYPE_FLOAT32_KHR;
+    coarse.ResultType = VK_COMPONENT_TYPE_FLOAT32_KHR;
+    coarse.scope = VK_SCOPE_SUBGROUP_KHR;
+    auto fine = coarse;
+    fine.NGranularity = 8;
+    auto uneven = coarse;
+    uneven.KGranularity = 24;
+    data.flexibleShapes = {uneven, coarse, fine};
+    QVERIFY(detectTier(data) == FeatureTier::Flexible);
+    QCOMPARE(limitsOf(data, 0).flexible.tokens, 8u);
+    FeatureSet without;
+    without.set(DeviceFeature::Flexible);
+    QVERIFY(detectTier(data, without) == FeatureTier::Matrix);
+    data.flexibleMatrix.cooperativeMatrixPerElementOperations = VK_FALSE;
+    QVERIFY(detectTier(data) == FeatureTier::Matrix);
+    data.flexibleMatrix.cooperativeMatrixPerElementOperations = VK_TRUE;
+    data.properties.apiVersion = VK_API_VERSION_1_2;
+    QVERIFY(detectTier(data) == FeatureTier::Matrix);
+    data.properties.apiVersion = VK_API_VERSION_1_3;
+    data.flexibleShapes = {uneven};
+    QVERIFY(detectTier(data) == FeatureTier::Matrix);
 }
 
 void TestVulkanDeviceChoice::largestMatrixShape() {

@@ -146,6 +146,7 @@ private Q_SLOTS:
     void windowsHoldWholeRows_data();
     void windowsHoldWholeRows();
     void largeContextIsRefused();
+    void matrixUnitsTakeManyTokens_data();
     void matrixUnitsTakeManyTokens();
     void matrixTilesFitTheDevice_data();
     void matrixTilesFitTheDevice();
@@ -178,7 +179,7 @@ void TestVulkanLowering::check(const CommandList& list, const LoweringContext& c
         if (dispatch->secondWeights != kNoWindow) QVERIFY(dispatch->secondWeights < context.weights.windows);
         if (dispatch->kvLayer != kNoWindow) QVERIFY(dispatch->kvLayer < context.program.kvLayers.size());
         QVERIFY(allShaders()[static_cast<std::size_t>(dispatch->pipeline.shader)].tier <=
-                FeatureTier::Matrix);
+                FeatureTier::Flexible);
     }
 }
 
@@ -188,7 +189,8 @@ void TestVulkanLowering::everyOperationRunsInBounds_data() {
     QTest::addColumn<int>("tier");
     for (const std::string_view variant : test::modelVariants()) {
         const QString name = QString::fromStdString(std::string(variant));
-        for (const FeatureTier tier : {FeatureTier::Fp32, FeatureTier::Int8, FeatureTier::Matrix}) {
+        for (const FeatureTier tier :
+             {FeatureTier::Fp32, FeatureTier::Int8, FeatureTier::Matrix, FeatureTier::Flexible}) {
             QTest::addRow("%s F32 %d", qPrintable(name), int(tier))
                 << name << int(quant::TensorType::F32) << int(tier);
             if (test::takesAnyType(variant))
@@ -290,23 +292,32 @@ void TestVulkanLowering::largeContextIsRefused() {
     const Case one = makeCase("llama", quant::TensorType::F32);
     backend::LoadOptions options;
     options.contextTokens = 1000;
-    QVERIFY(planOn(one.program, one.segments, limitsWith(64 << 20), options).unsupported.empty());
+    QVERIFY(planOn(one.program, one.segments, limitsWith(64 << 20), options).report.unsupported.empty());
     options.contextTokens = 100'000'000;
-    const auto report = planOn(one.program, one.segments, limitsWith(64 << 20), options);
+    const auto report = planOn(one.program, one.segments, limitsWith(64 << 20), options).report;
     QCOMPARE(report.unsupported.size(), std::size_t(1));
     // A window that holds few tokens makes steps shorter, and nothing else.
     options.contextTokens = 64;
     const DeviceLimits small = limitsWith(256 << 10);
-    const backend::LoadOptions fitted = fitStep(one.program, one.segments, small, options);
+    const backend::LoadOptions fitted = planOn(one.program, one.segments, small, options).options;
     QVERIFY(fitted.batchTokens < options.batchTokens && fitted.batchTokens > 0);
 }
 
+void TestVulkanLowering::matrixUnitsTakeManyTokens_data() {
+    QTest::addColumn<int>("tier");
+    QTest::addColumn<QString>("shader");
+    QTest::newRow("matrix") << int(FeatureTier::Matrix) << "MatmulMatrixK";
+    QTest::newRow("flexible") << int(FeatureTier::Flexible) << "MatmulFlexibleK";
+}
+
 void TestVulkanLowering::matrixUnitsTakeManyTokens() {
+    QFETCH(const int, tier);
+    QFETCH(const QString, shader);
     const Case one = makeCase("llama", quant::TensorType::Q4_K);
     const DeviceLimits limits = limitsWith(1 << 20);
     const WeightLayout weights = WeightLayout::make(one.program, one.segments, limits);
     const SessionLayout layout = SessionLayout::make(one.program, one.segments, 64, 0, limits);
-    const KernelChoice kernels(FeatureTier::Matrix, limits, false);
+    const KernelChoice kernels(static_cast<FeatureTier>(tier), limits, false);
     const LoweringContext context{one.program, weights, layout, kernels, limits, graph::KvType::F16, 256, {}};
     for (const std::uint32_t tokens :
          {1u, KernelChoice::kVectorTokens, KernelChoice::kVectorTokens + 1, 64u}) {
@@ -323,7 +334,7 @@ void TestVulkanLowering::matrixUnitsTakeManyTokens() {
             QVERIFY2(few || name != "Quantise", "matrix units take floats");
             if (!name.starts_with("Mat")) continue;
             ++products;
-            QCOMPARE(name, std::string(few ? "MatvecInt8K" : "MatmulMatrixK"));
+            QCOMPARE(name, few ? std::string("MatvecInt8K") : shader.toStdString());
         }
         QVERIFY(products > 4);
     }
@@ -362,6 +373,14 @@ void TestVulkanLowering::matrixTilesFitTheDevice() {
         QVERIFY(parts * subgroup <= constants[0]);
         // As the shader's head says.
         QVERIFY(80 * (choice.rows + choice.tokens) + 4 * rows * tokens * parts + 8 <= limits.sharedBytes);
+        const Choice flexible =
+            KernelChoice(FeatureTier::Flexible, limits, false).matmul(quant::TensorType::Q8_0, count);
+        const auto& sizes = flexible.key.constants;
+        QVERIFY(sizes.size() == 6 && sizes[0] <= invocations && sizes[0] % subgroup == 0);
+        QVERIFY(sizes[2] % sizes[4] == 0 && sizes[3] % sizes[5] == 0);
+        QVERIFY(sizes[4] % rows == 0 && sizes[5] % tokens == 0);
+        QVERIFY(sizes[2] / sizes[4] * (sizes[3] / sizes[5]) * subgroup <= sizes[0]);
+        QVERIFY(80 * (flexible.rows + flexible.tokens) + 8 <= limits.sharedBytes);
     }
 }
 
