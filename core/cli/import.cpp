@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// gguf import: what other programs of this machine have, and taking it over. A dry run prints the same report.
+// gguf import: what other programs of this machine have, and taking it over. A dry run prints the same
+// report.
 
 #include <QDir>
 #include <algorithm>
@@ -64,7 +65,8 @@ Result<int> listCandidates(Context& context, app::ImporterRegistry& registry, co
                         {"path", one.candidate.path},
                         {"what", one.candidate.what}});
         if (!context.output.json())
-            context.output.write(one.importer + "  " + one.candidate.path + "  (" + one.candidate.what + ")\n");
+            context.output.write(one.importer + "  " + one.candidate.path + "  (" + one.candidate.what +
+                                 ")\n");
     }
     if (context.output.json())
         context.output.writeJson({{"candidates", list}});
@@ -104,7 +106,8 @@ Result<std::vector<Source>> sourcesOf(Context& context, app::ImporterRegistry& r
         sources.push_back({importer, candidate.path});
     if (sources.empty()) {
         const std::string name(importer->displayName());
-        return Error(Errc::X001, {"Nothing of " + name + " was found here. Name it: gguf import " + first + " PATH"});
+        return Error(Errc::X001,
+                     {"Nothing of " + name + " was found here. Name it: gguf import " + first + " PATH"});
     }
     return sources;
 }
@@ -149,15 +152,16 @@ void addTo(ImportOutcome& whole, ImportOutcome part) {
     whole.recordedMeasurements += part.recordedMeasurements;
 }
 
-Result<ImportOutcome> runAll(Context& context, const std::vector<Source>& sources, const app::SearchRoots& roots,
-                             app::ImportTarget& target, const ImportOptions& options) {
+Result<ImportOutcome> runAll(Context& context, const std::vector<Source>& sources,
+                             const app::SearchRoots& roots, app::ImportTarget& target,
+                             const ImportOptions& options) {
     ImportOutcome whole;
     whole.dryRun = options.dryRun;
     ProgressLine progress("Importing conversations");
     const auto report = [&progress](std::size_t done, std::size_t total) { progress.report(done, total); };
     for (const Source& source : sources) {
-        LOADER_TRY(ImportOutcome one, app::runImport(*source.importer, source.path, roots, target, options, report,
-                                                     context.cancel));
+        LOADER_TRY(ImportOutcome one, app::runImport(*source.importer, source.path, roots, target, options,
+                                                     report, context.cancel));
         addTo(whole, std::move(one));
     }
     return whole;
@@ -185,7 +189,8 @@ Result<int> importCommand(Context& context) {
     const bool mayAsk = !options.dryRun && !context.arguments.has("yes") && !context.output.json() &&
                         standardInputIsTerminal();
     if (options.dryRun || mayAsk) {
-        LOADER_TRY(const ImportOutcome dry, runAll(context, sources, roots, target, {true, options.overwrite}));
+        LOADER_TRY(const ImportOutcome dry,
+                   runAll(context, sources, roots, target, {true, options.overwrite}));
         if (!context.output.json()) printReport(context, dry.report);
         if (context.output.json()) context.output.writeJson(dry.toJson());
         if (options.dryRun || !agreed(context, dry)) {
@@ -199,8 +204,9 @@ Result<int> importCommand(Context& context) {
         return 0;
     }
     if (!mayAsk) printReport(context, outcome.report);
-    context.output.note("New: " + countText(outcome.settings, "setting") + ", " + countText(outcome.models, "model") +
-                        ", " + countText(outcome.conversations, "conversation") + ", " +
+    context.output.note("New: " + countText(outcome.settings, "setting") + ", " +
+                        countText(outcome.models, "model") + ", " +
+                        countText(outcome.conversations, "conversation") + ", " +
                         countText(outcome.measurements, "measurement") + ".");
     return 0;
 }

@@ -56,14 +56,15 @@ Result<ImportTarget::Count> ProgramTarget::addModels(std::span<const ImportedMod
     return m_keepers.models(models);
 }
 
-Result<ImportTarget::Count> ProgramTarget::addConversations(std::span<const ImportedConversation> conversations,
-                                                            const Progress& progress, CancelToken cancel) {
+Result<ImportTarget::Count> ProgramTarget::addConversations(
+    std::span<const ImportedConversation> conversations, const Progress& progress, CancelToken cancel) {
     if (conversations.empty()) return Count{0};
     if (!m_keepers.conversations) return Error(Errc::X003, {"nobody keeps conversations"});
     return m_keepers.conversations(conversations, progress, cancel);
 }
 
-Result<ImportTarget::Count> ProgramTarget::addMeasurements(std::span<const ImportedMeasurement> measurements) {
+Result<ImportTarget::Count> ProgramTarget::addMeasurements(
+    std::span<const ImportedMeasurement> measurements) {
     if (measurements.empty()) return Count{0};
     if (!m_keepers.measurements) return Error(Errc::X003, {"nobody keeps measurements"});
     return m_keepers.measurements(measurements);

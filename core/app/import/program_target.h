@@ -15,7 +15,8 @@ namespace loader::app {
 struct ImportKeepers {
     using Count = ImportTarget::Count;
     std::function<Result<Count>(std::span<const ImportedModel>)> models;
-    std::function<Result<Count>(std::span<const ImportedConversation>, const ImportTarget::Progress&, CancelToken)>
+    std::function<Result<Count>(std::span<const ImportedConversation>, const ImportTarget::Progress&,
+                                CancelToken)>
         conversations;
     std::function<Result<Count>(std::span<const ImportedMeasurement>)> measurements;
 };
@@ -24,14 +25,15 @@ struct ImportKeepers {
 class ProgramTarget final : public ImportTarget {
 public:
     /// @param keepers all of them; something that nobody keeps is X003
-    ProgramTarget(ConfigStore& store, ImportKeepers keepers) : m_store(store), m_keepers(std::move(keepers)) {}
+    ProgramTarget(ConfigStore& store, ImportKeepers keepers)
+        : m_store(store), m_keepers(std::move(keepers)) {}
 
     Json present(const SettingOwner& owner, std::string_view key) const override;
     /// All in one save. @errors as ConfigStore::set() and save()
     Result<Count> addSettings(std::span<const RecordedSetting> settings) override;
     Result<Count> addModels(std::span<const ImportedModel> models) override;
-    Result<Count> addConversations(std::span<const ImportedConversation> conversations, const Progress& progress,
-                                   CancelToken cancel) override;
+    Result<Count> addConversations(std::span<const ImportedConversation> conversations,
+                                   const Progress& progress, CancelToken cancel) override;
     Result<Count> addMeasurements(std::span<const ImportedMeasurement> measurements) override;
 
 private:
