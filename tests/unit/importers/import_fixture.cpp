@@ -91,15 +91,19 @@ ImportFixture::ImportFixture(const std::string& folder) : m_source(folderOfAll()
     m_description = Json::parse(contentOf(m_source + "/case.json"));
     const fs::path given = m_source + "/root";
     if (fs::exists(given)) fs::copy(given, m_root, fs::copy_options::recursive);
-    for (const auto& [path, text] : m_description.value("files", Json::object()).items())
+    // Not in the loops themselves: items() does not keep a temporary alive.
+    const Json files = m_description.value("files", Json::object());
+    const Json ggufs = m_description.value("ggufs", Json::object());
+    const Json links = m_description.value("links", Json::object());
+    for (const auto& [path, text] : files.items())
         writeFile(m_root + "/" + path, placed(text.get<std::string>()));
     for (const auto& path : m_description.value("folders", Json::array()))
         fs::create_directories(m_root + "/" + path.get<std::string>());
     // Just long enough to tell them apart by size; nobody reads further than the first bytes.
-    for (const auto& [path, bytes] : m_description.value("ggufs", Json::object()).items())
+    for (const auto& [path, bytes] : ggufs.items())
         writeFile(m_root + "/" + path,
                   "GGUF" + std::string(std::max<std::size_t>(bytes.get<std::size_t>(), 4) - 4, 'x'));
-    for (const auto& [path, target] : m_description.value("links", Json::object()).items()) {
+    for (const auto& [path, target] : links.items()) {
         fs::create_directories(fs::path(m_root + "/" + path).parent_path());
         fs::create_symlink(placed(target.get<std::string>()), m_root + "/" + path);
     }
@@ -137,7 +141,8 @@ app::SearchRoots ImportFixture::roots() const {
                                            : "/.local/share");
     roots.cacheHome = roots.home + (windows ? "/AppData/Local" : mac ? "/Library/Caches" : "/.cache");
     roots.working = m_root + "/" + m_description.value("working", "work");
-    for (const auto& [name, value] : m_description.value("environment", Json::object()).items())
+    const Json variables = m_description.value("environment", Json::object());
+    for (const auto& [name, value] : variables.items())
         roots.environment[name] = placed(value.get<std::string>());
     return roots;
 }

@@ -238,6 +238,5 @@ private:
     std::unique_ptr<app::ImporterRegistry> m_registry;
 };
 
-Q_DECLARE_METATYPE(std::string)
 QTEST_GUILESS_MAIN(TestImporterFixtures)
 #include "tst_importer_fixtures.moc"
