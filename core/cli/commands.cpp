@@ -86,6 +86,13 @@ constexpr std::array kConfig = {
     OptionSpec{"generation", 0, "N", "With restore: this earlier state of config.json (1 is the newest)"},
 };
 
+constexpr std::array kImport = {
+    OptionSpec{"dry-run", 0, {}, "Only print the report"},
+    OptionSpec{"yes", 'y', {}, "Do not ask"},
+    OptionSpec{"overwrite", 0, {}, "What you have set gives way"},
+    OptionSpec{"list", 0, {}, "List the importers"},
+};
+
 using Groups = std::vector<std::span<const OptionSpec>>;
 
 const std::vector<CommandSpec>& table() {
@@ -120,7 +127,8 @@ const std::vector<CommandSpec>& table() {
          "show|get KEY|set KEY VALUE|reset [KEY]|validate|backup|restore|export", 0, 1000,
          Groups{kConfig, kCommonOptions}, configCommand},
         {"migrate", "Take over settings of an older version", "", 0, 1000, Groups{kCommonOptions}, nullptr},
-        {"import", "Take over settings of another program", "", 0, 1000, Groups{kCommonOptions}, nullptr},
+        {"import", "Take over settings, models and chats of another program", "[APP|PATH] [PATH]", 0, 2,
+         Groups{kImport, kCommonOptions}, importCommand},
         {"rollback", "Undo a migration", "", 0, 1000, Groups{kCommonOptions}, nullptr},
         {"doctor", "Look for problems, and write a support report", "", 0, 0, Groups{kDoctor, kCommonOptions},
          doctorCommand},

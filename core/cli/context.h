@@ -82,6 +82,7 @@ Result<int> runCommand(Context& context);
 Result<int> chatCommand(Context& context);
 Result<int> estimateCommand(Context& context);
 Result<int> recommendCommand(Context& context);
+Result<int> importCommand(Context& context);
 Result<int> inspectCommand(Context& context);
 Result<int> tokenizeCommand(Context& context);
 Result<int> detokenizeCommand(Context& context);

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "core/app/config/setting_list.h"
+#include "core/engine/base/utf8.h"
 
 namespace loader::importers {
 namespace {
@@ -230,6 +231,23 @@ bool hasLeavesBelow(const Json& value) {
 
 namespace {
 
+bool canBeKept(const std::string& name) {
+    const auto isControl = [](char c) { return static_cast<unsigned char>(c) < 0x20; };
+    return !name.empty() && utf8::isValid(name) && std::none_of(name.begin(), name.end(), isControl);
+}
+
+/// Names of presets come from files of others; ours have 1 to 200 bytes and no control characters.
+app::SettingOwner withFittingName(app::SettingOwner owner) {
+    constexpr std::size_t kLongest = 200;
+    if (owner.kind != app::SettingOwner::Kind::Preset) return owner;
+    std::string name = utf8::sanitized(owner.name);
+    if (name.size() > kLongest) name.resize(utf8::completePrefix(name.substr(0, kLongest)));
+    for (char& c : name)
+        c = static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    owner.name = name.empty() ? "imported" : name;
+    return owner;
+}
+
 /// Calls leaf for every leaf below a value. Depth is limited where the file is read.
 template <class Function>
 void forEachLeaf(const std::string& key, const Json& value, const Function& leaf) {
@@ -276,10 +294,13 @@ void KeyWalk::secret(const std::string& key, const Json& value) const {
     });
 }
 
-void KeyWalk::set(const std::string& key, const app::SettingOwner& owner, std::string_view target,
+void KeyWalk::set(const std::string& key, const app::SettingOwner& whose, std::string_view target,
                   const Taken& taken, const Json& original, std::string_view words) const {
+    const app::SettingOwner owner = withFittingName(whose);
     switch (taken.kind) {
         case Taken::Kind::Set:
+            if (owner.kind == app::SettingOwner::Kind::Model && !canBeKept(owner.name))
+                return invalid(key, original, "The path of its model has characters that cannot be kept");
             m_sink.setting(at(key), owner, target, taken.value, original,
                            taken.words.empty() ? words : std::string_view(taken.words));
             return;

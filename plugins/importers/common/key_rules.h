@@ -100,7 +100,7 @@ public:
     void invalid(const std::string& key, const Json& value, std::string_view reason) const;
     void secret(const std::string& key, const Json& value) const;
     /// A setting whose value was worked out by the importer.
-    void set(const std::string& key, const app::SettingOwner& owner, std::string_view target,
+    void set(const std::string& key, const app::SettingOwner& whose, std::string_view target,
              const Taken& taken, const Json& original, std::string_view words = {}) const;
     /// Keys that stand more than once: one line each.
     void repeated(const app::JsonText& text) const;

@@ -59,7 +59,7 @@ PathState look(const std::string& path) {
 }
 
 /// What the looking thread and the waiting one share; whoever ends last frees it.
-struct Look {
+struct SharedLook {
     std::mutex mutex;
     std::condition_variable ended;
     bool done = false;
@@ -105,17 +105,18 @@ std::string Place::note() const {
 PathState Places::stateOf(const std::string& path) {
     const std::string folder = folderOf(path);
     if (m_silent.count(folder) != 0) return PathState::Unreachable;
-    auto shared = std::make_shared<Look>();
+    const Look looking = m_look ? m_look : look;
+    auto shared = std::make_shared<SharedLook>();
     try {
-        std::thread([shared, path] {
-            const PathState state = look(path);
+        std::thread([shared, path, looking] {
+            const PathState state = looking(path);
             const std::lock_guard lock(shared->mutex);
             shared->state = state;
             shared->done = true;
             shared->ended.notify_one();
         }).detach();
     } catch (const std::system_error&) {
-        return look(path);
+        return looking(path);
     }
     std::unique_lock lock(shared->mutex);
     if (shared->ended.wait_for(lock, m_patience, [&shared] { return shared->done; })) return shared->state;

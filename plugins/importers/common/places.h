@@ -41,9 +41,12 @@ struct Place {
 /// @thread confined to one thread
 class Places {
 public:
+    /// Looks at one path; may block for as long as a dead share does.
+    using Look = PathState (*)(const std::string& path);
+
     explicit Places(const app::SearchRoots& roots,
-                    std::chrono::milliseconds patience = std::chrono::milliseconds(2000))
-        : m_roots(roots), m_patience(patience) {}
+                    std::chrono::milliseconds patience = std::chrono::milliseconds(2000), Look look = nullptr)
+        : m_roots(roots), m_patience(patience), m_look(look) {}
 
     /// @param base folder of the file that names it, to which a relative path belongs; where nothing is
     /// there,
@@ -55,6 +58,7 @@ public:
 private:
     const app::SearchRoots& m_roots;
     std::chrono::milliseconds m_patience;
+    Look m_look;
     /// Folders that did not answer.
     std::map<std::string, bool> m_silent;
 };

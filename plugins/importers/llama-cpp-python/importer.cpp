@@ -114,10 +114,12 @@ public:
             return m_walk.invalid(m_prefix, model, "A model is a list of keys and values");
         const std::string path = takePath(model);
         const std::string alias = textAt(model, "model_alias");
-        const std::string named = alias.empty() ? stemOf(textAt(model, "model")) : alias;
+        const std::string repository = textAt(model, "hf_model_repo_id");
+        std::string named = alias.empty() ? repository : alias;
+        if (named.empty()) named = stemOf(textAt(model, "model"));
+        if (named.empty()) named = "llama-cpp-python";
         const app::SettingOwner owner =
-            path.empty() ? app::SettingOwner::preset(named.empty() ? "llama-cpp-python" : named)
-                         : app::SettingOwner::model(path);
+            path.empty() ? app::SettingOwner::preset(named) : app::SettingOwner::model(path);
         const Json keys = numberOf(model.value("type_k", Json()));
         const bool both = keys.is_number() && keys != numberOf(model.value("type_v", keys));
         for (const auto& [name, value] : model.items()) {
