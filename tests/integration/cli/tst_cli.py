@@ -857,6 +857,28 @@ class Configuration(CliTest):
         self.assertEqual(json.loads(self.ok(self.config("export")).stdout), exported)
         self.assertEqual(self.document("show", "--presets"), {"presets": ["exact"]})
 
+    def test_backup_and_restore(self):
+        data = {"XDG_CONFIG_HOME": self.home, "XDG_DATA_HOME": self.home + " data"}
+        config = lambda *words: json.loads(self.ok(self.config(*words, "--json", environment=data)).stdout)
+        self.fails(self.config("restore", "--json", environment=data), 3, "F802")
+        config("set", "load.context", "64")
+        config("set", "--preset", "exact", "sampling.temperature", "0.1")
+        before = self.read()
+        made = config("backup")["backup"]
+        self.assertEqual(config("backup", "--list")["backups"], [made])
+        config("set", "load.context", "65")
+        config("set", "--model", self.llama, "load.threads", "1")
+        changed = self.read()
+        self.assertEqual(config("restore")["restored"], made)
+        self.assertEqual(self.read(), before)
+        self.assertEqual(config("show", "--models"), {"models": []})
+        # What was replaced is a backup too: there and back again.
+        later = [name for name in config("backup", "--list")["backups"] if name != made]
+        self.assertEqual(len(later), 1)
+        config("restore", later[0])
+        self.assertEqual(self.read(), changed)
+        self.assertEqual(self.config("restore", "../nonsense", "--json", environment=data).returncode, 6)
+
     def test_two_instances(self):
         children = [subprocess.Popen([GGUF, "config", "set", key, value], env=dict(HOME_OF_TESTS, XDG_CONFIG_HOME=self.home))
                     for key, value in (("load.context", "64"), ("load.batch", "64"), ("load.threads", "2"),
