@@ -4,6 +4,8 @@
 // Backup, migration and rollback on a disk that fails: killed at every operation, power cut, full, read-only,
 // used by two at once. Whatever happens, old files stay as they are, our configuration is the old or the new
 // one, and what was begun is finished or undone.
+//
+// Budget: one machine and one list of disasters; each is short, and they share their helpers.
 
 #include <QTest>
 #include <map>
