@@ -6,8 +6,10 @@
 
 #include <cstdio>
 
+#include "core/app/config/setting_effects.h"
 #include "core/app/library/hash_check.h"
 #include "core/app/library/model_test.h"
+#include "core/cli/configuration.h"
 #include "core/cli/library_access.h"
 #include "core/engine/base/memory_facts.h"
 
@@ -69,15 +71,17 @@ Result<Tested> testOne(Context& context, const std::string& name, const std::str
         tested.result.error = fault;
         return tested;
     }
-    LOADER_TRY(const host::LoadRequest request, loadRequestFor(context, path));
+    LOADER_TRY(host::LoadRequest request, loadRequestFor(context, path));
+    LOADER_TRY(const app::EffectiveSettings settings, effectiveSettings(context, path));
     LOADER_TRY(const auto tokens, context.arguments.number("max-tokens", 1, kMostTokens));
     app::ModelTestOptions options;
     options.tokens = tokens.value_or(kTokens);
+    // The same chain as in `run`.
+    app::HostOptions host{workerOptions(), std::nullopt, probeMemory(false), {}, {}};
+    host.policy = app::chainPolicyOf(settings, request);
     ProgressLine progress("Testing " + name);
-    tested.result = app::testModel(
-        request, {workerOptions(), std::nullopt, probeMemory(false), {}}, options,
-        [&progress](std::uint64_t done, std::uint64_t total) { progress.report(done, total); },
-        context.cancel);
+    const auto show = [&progress](std::uint64_t done, std::uint64_t total) { progress.report(done, total); };
+    tested.result = app::testModel(request, host, options, show, context.cancel);
     LOADER_CHECK(context.cancel.check());
     return tested;
 }

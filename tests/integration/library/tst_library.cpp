@@ -3,6 +3,7 @@
 //
 // The library with real workers: headers of every kind of damage in one go, files that kill or fool their
 // probe, files that change while they are looked at, and what is never deleted.
+// Budget: one shelf of files serves all cases; apart they would make it again and again.
 
 #include <QTemporaryDir>
 #include <QTest>
