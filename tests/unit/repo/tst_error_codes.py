@@ -88,7 +88,7 @@ class ErrorCodes(unittest.TestCase):
             for text in (sentence, action):
                 with self.subTest(name):
                     self.assertRegex(text, r"^(?:\{\d\}|[A-Z])", "starts with a capital or an argument")
-                    self.assertRegex(text, r"(?:[.!?]|\{\d\})$", "ends as a sentence")
+                    self.assertRegex(text, r"(?:[.!?]|\{\d\}|: gguf [\w -]+)$", "ends as a sentence, or with a command")
 
     def test_the_reader_sees_what_it_should(self):
         text = 'return Error(Errc::GG001); // Errc::GG002\n"Errc::GG003"; case Errc::GG004: return 2;'
