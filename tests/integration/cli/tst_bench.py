@@ -201,7 +201,6 @@ class All(BenchTest):
     def test_usage(self):
         self.fails("X001", 2, "bench", "--all", "--depth", "3")
         self.fails("X001", 2, "bench", "--history", self.model)
-        self.fails("F802", 3, "bench", "--all", self.path("absent.gguf"))
 
     def test_interrupted(self):
         child = subprocess.Popen([GGUF, "bench", self.model, "--all", "--backend", "fake", "--device",
