@@ -83,6 +83,7 @@ int exitStatusOf(const Error& error) {
         case Errc::R902:
         case Errc::F806: return 4;
         case Errc::B701:
+        case Errc::C513:
         case Errc::T211:
         case Errc::T212:
         case Errc::X001:

@@ -135,7 +135,7 @@ private:
             const bool plain = section.fileName.find_first_of("/\\") == std::string::npos;
             if (!section.fileName.empty() && !section.remote && plain)
                 section.path = joined(m_models, section.fileName);
-            if (section.name.empty()) section.name = id;
+            if (section.name.empty()) section.name = id.empty() ? "GPT4All" : id;
         }
     }
 

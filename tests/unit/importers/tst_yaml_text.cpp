@@ -83,8 +83,8 @@ private Q_SLOTS:
                  QByteArray(R"({"a":1,"b":["x","y","1"],"c":{"d":null},"e":"two\nlines\n","5":"five"})"));
         QVERIFY(parseYaml("")->document.is_null());
         QVERIFY(parseYaml("# nothing\n")->document.is_null());
-        QCOMPARE(parseYaml("!!str 12")->document, Json("12"));
-        QCOMPARE(parseYaml("!!python/object:os.system x")->document, Json("x"));
+        QVERIFY(parseYaml("!!str 12")->document == Json("12"));
+        QVERIFY(parseYaml("!!python/object:os.system x")->document == Json("x"));
     }
 
     void repeatedKeysAreTold() {

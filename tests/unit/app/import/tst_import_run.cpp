@@ -101,22 +101,22 @@ private Q_SLOTS:
         QCOMPARE(dry->settings + dry->models + dry->conversations, std::size_t{0});
         const auto real = run(program, usual);
         QVERIFY2(real, real ? "" : real.error().toString().c_str());
-        QCOMPARE(real->report.toJson(), dry->report.toJson());
+        QVERIFY(real->report.toJson() == dry->report.toJson());
         QCOMPARE(real->settings, std::size_t{4});
         QCOMPARE(real->models, std::size_t{1});
         QCOMPARE(real->conversations, std::size_t{1});
         QCOMPARE(program.store().get<settings::LoadContext>(), std::int64_t{4096});
-        QCOMPARE(*program.store().values(SettingOwner::model("/m/a.gguf")).find(settings::kLoadThreads),
-                 Json(4));
-        QCOMPARE(*program.store().values(SettingOwner::preset("Story")).find(settings::kSamplingTemperature),
-                 Json(1.2));
+        QVERIFY(*program.store().values(SettingOwner::model("/m/a.gguf")).find(settings::kLoadThreads) ==
+                Json(4));
+        QVERIFY(*program.store().values(SettingOwner::preset("Story")).find(settings::kSamplingTemperature) ==
+                Json(1.2));
         const Json arrived = program.exported();
         const auto again = run(program, usual);
         QVERIFY(again);
-        QCOMPARE(again->report.toJson(), dry->report.toJson());
+        QVERIFY(again->report.toJson() == dry->report.toJson());
         QCOMPARE(again->settings + again->models + again->conversations, std::size_t{0});
-        QCOMPARE(program.exported(), arrived);
-        QCOMPARE(real->toJson()["dry_run"], Json(false));
+        QVERIFY(program.exported() == arrived);
+        QVERIFY(real->toJson()["dry_run"] == Json(false));
     }
 
     void whatTheUserSetStays() {
@@ -129,7 +129,7 @@ private Q_SLOTS:
         QVERIFY(kept->report.lines[1].verdict == ImportVerdict::Ignored);
         QCOMPARE(program.store().get<settings::LoadContext>(), std::int64_t{512});
         // Folders come to those that are there.
-        QCOMPARE(program.store().get(settings::kModelsFolders), Json({"/own", "/m"}));
+        QVERIFY(program.store().get(settings::kModelsFolders) == Json({"/own", "/m"}));
         const auto overwritten = run(program, usual, {false, true});
         QVERIFY(overwritten);
         QCOMPARE(overwritten->settings, std::size_t{1});

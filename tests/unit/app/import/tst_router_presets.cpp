@@ -77,7 +77,7 @@ private Q_SLOTS:
             if (setting.owner.kind == SettingOwner::Kind::Model) found[setting.key] = setting.value;
         }
         QCOMPARE(Json(found).dump(), Json(wanted).dump());
-        QCOMPARE(recorder.settings().front().value, Json(1024));
+        QVERIFY(recorder.settings().front().value == Json(1024));
         QCOMPARE(recorder.report().count(ImportVerdict::Invalid), std::size_t{0});
     }
 
