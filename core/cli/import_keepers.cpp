@@ -9,6 +9,8 @@
 
 #include "core/app/chats/chat_store.h"
 #include "core/app/config/setting_list.h"
+#include "core/app/storage/file_steps.h"
+#include "core/app/storage/json_text.h"
 #include "core/cli/configuration.h"
 
 namespace loader::cli {
@@ -55,7 +57,45 @@ Result<Count> keepConversations(std::span<const app::ImportedConversation> conve
     return counts.added;
 }
 
+Json measurementJson(const app::ImportedMeasurement& one) {
+    return {{"model", one.model},
+            {"backend", one.backend},
+            {"hardware", one.hardware},
+            {"tokens_per_second", one.tokensPerSecond},
+            {"load_ms", one.loadMilliseconds},
+            {"memory_mib", one.memoryMebibytes},
+            {"time", one.time ? Json(*one.time) : Json()}};
+}
+
 }  // namespace
+
+Result<Count> keepMeasurements(app::FileOperations& files,
+                               std::span<const app::ImportedMeasurement> measurements) {
+    if (measurements.empty()) return Count{0};
+    const std::string path = app::joined(dataFolder(), "imported-measurements.json");
+    LOADER_TRY(const app::FileFacts facts, files.facts(path));
+    Json document = {{"schema", 1}, {"measurements", Json::array()}};
+    if (facts.kind != app::FileKind::Missing) {
+        LOADER_TRY(app::JsonText known, app::readJsonFile(path));
+        const bool whole = known.document.is_object() && known.document.contains("measurements") &&
+                           known.document["measurements"].is_array();
+        if (!whole) return Error(Errc::C501, {"it holds no measurements"}, path);
+        document = std::move(known.document);
+    }
+    Json& list = document["measurements"];
+    Count added = 0;
+    for (const app::ImportedMeasurement& one : measurements) {
+        Json json = measurementJson(one);
+        if (std::find(list.begin(), list.end(), json) != list.end()) continue;
+        list.push_back(std::move(json));
+        ++added;
+    }
+    if (added == 0) return added;
+    LOADER_CHECK(app::makeFolders(files, dataFolder()));
+    LOADER_CHECK(
+        app::replaceFile(files, path, document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"));
+    return added;
+}
 
 app::ImportKeepers importKeepers(Context& context) {
     app::ImportKeepers keepers;
@@ -63,6 +103,9 @@ app::ImportKeepers importKeepers(Context& context) {
         return keepModels(context, models);
     };
     keepers.conversations = keepConversations;
+    keepers.measurements = [&context](std::span<const app::ImportedMeasurement> measurements) {
+        return keepMeasurements(configuration(context).files(), measurements);
+    };
     return keepers;
 }
 
