@@ -135,7 +135,7 @@ private:
             const bool plain = section.fileName.find_first_of("/\\") == std::string::npos;
             if (!section.fileName.empty() && !section.remote && plain)
                 section.path = joined(m_models, section.fileName);
-            if (section.name.empty()) section.name = id;
+            if (section.name.empty()) section.name = id.empty() ? "GPT4All" : id;
         }
     }
 
@@ -195,7 +195,10 @@ private:
         const auto owner = section.path.empty() || isClone(entry.section)
                                ? app::SettingOwner::preset(section.name)
                                : app::SettingOwner::model(section.path);
-        walk.member(modelRules(), entry.section, entry.key, value, owner);
+        const KeyRule* rule = findRule(modelRules(), entry.key);
+        if (!rule) return walk.unknown(key, value);
+        if (value == "") return walk.ignore(key, value, kNotSet);
+        walk.take(*rule, key, value, owner);
     }
 
     /// A second section for the same file: its values are a preset.

@@ -163,6 +163,7 @@ private:
         }
         app::ImportedModel model;
         model.name = textAt(document, "name").empty() ? textAt(document, "id") : textAt(document, "name");
+        if (model.name.empty()) model.name = fileName(folderOf(path));
         const auto group = document.find("settings");
         const Json settings = group != document.end() && group->is_object() ? *group : Json::object();
         const auto projector = settings.find("mmproj");

@@ -136,6 +136,14 @@ bool has(const Json& fields, std::string_view name) {
     });
 }
 
+/// Whether the key of an entry stands once more behind it.
+bool standsAgain(const Json& fields, std::size_t place) {
+    const std::string name = nameOfField(fields[place]);
+    if (name.empty()) return false;
+    return std::any_of(fields.begin() + static_cast<std::ptrdiff_t>(place) + 1, fields.end(),
+                       [&name](const Json& later) { return nameOfField(later) == name; });
+}
+
 bool fitsItself(const Json& fields) {
     return std::any_of(fields.begin(), fields.end(), [](const Json& field) {
         return nameOfField(field) == "llm.load.llama.autoFit" && field.contains("value") &&
@@ -151,12 +159,15 @@ public:
           m_fits(fitsItself(fields)),
           m_hasKeyType(has(fields, "llm.load.llama.kCacheQuantizationType")) {}
 
-    void take(const std::string& key, const Json& field) const {
+    /// @param again whether the same key stands once more further down
+    void take(const std::string& key, const Json& field, bool again) const {
         const std::string name = nameOfField(field);
         if (name.empty()) return m_walk.invalid(key, field, "It is no key with a value");
         for (const auto& [member, value] : field.items()) {
             const std::string place = key + "." + member;
-            if (member == "value") {
+            if (member == "value" && again) {
+                m_walk.ignore(place, value, "This key stands more than once; the last one counts");
+            } else if (member == "value") {
                 takeValue(place, name, value);
             } else {
                 m_walk.ignore(place, value, "It names the value beside it");
@@ -257,7 +268,7 @@ void takeFields(const KeyWalk& walk, const std::string& key, const Json& fields,
     if (plain) return walk.invalid(key, fields, "It is a list of keys and values");
     const FieldTaker taker(walk, fields, owner);
     for (std::size_t i = 0; i < fields.size(); ++i)
-        taker.take(key + "[" + std::to_string(i) + "]", fields[i]);
+        taker.take(key + "[" + std::to_string(i) + "]", fields[i], standsAgain(fields, i));
 }
 
 }  // namespace loader::importers::lm_studio

@@ -170,6 +170,7 @@ private:
         const std::string mark = "/" + std::string(kDefaults) + "/";
         std::string file = path.substr(path.rfind(mark) + mark.size());
         file.resize(file.size() - std::min<std::size_t>(file.size(), 5));
+        if (file.empty()) file = "LM Studio";
         // Models of its hub have no file of their own.
         const bool gguf = endsWithNoCase(file, ".gguf");
         takeConfiguration(
@@ -213,7 +214,7 @@ private:
         if (!text.document.is_object()) return Error(Errc::C501, {"it has no keys"}, path);
         const KeyWalk walk(path, m_sink);
         const auto named = text.document.find("model");
-        const bool name = named != text.document.end() && named->is_string();
+        const bool name = named != text.document.end() && named->is_string() && *named != "";
         const auto owner =
             app::SettingOwner::preset(name ? named->get<std::string>() : fileName(folderOf(path)));
         for (const auto& [key, value] : text.document.items()) {

@@ -72,9 +72,11 @@ private:
         m_model = {};
         const auto layers = document.find("layers");
         if (layers == document.end() || !layers->is_array()) return;
+        bool hasValues = false;
         for (const Json& layer : *layers) {
             if (!layer.is_object()) continue;
             const std::string kind = kindOf(layer);
+            hasValues = hasValues || kind == "params" || kind == "system";
             if (kind == "projector") m_model.projector = blobOf(layer);
             if (kind != "model" || !m_model.path.empty()) continue;
             m_model.path = blobOf(layer);
@@ -82,7 +84,7 @@ private:
             if (!m_model.path.empty()) m_model.sha256 = digestOf(layer).substr(7);
         }
         // The same weights under another name: its values are a preset of that name.
-        const bool first = !m_model.path.empty() && m_seen.insert(m_model.path).second;
+        const bool first = hasValues && !m_model.path.empty() && m_seen.insert(m_model.path).second;
         if (first) m_owner = app::SettingOwner::model(m_model.path);
     }
 

@@ -44,13 +44,20 @@ std::string unquoted(std::string_view text) {
     return std::string(quoted ? text.substr(1, text.size() - 2) : text);
 }
 
+/// "mario" of mario/Modelfile and of mario.modelfile.
+std::string nameOf(const std::string& path) {
+    if (!fileName(path).starts_with("Modelfile")) return stemOf(path);
+    const std::string folder = fileName(folderOf(path));
+    return folder.empty() ? "Modelfile" : folder;
+}
+
 class ModelfileReader {
 public:
     ModelfileReader(const std::string& path, const app::SearchRoots& roots, app::ImportSink& sink)
-        : m_walk(path, sink), m_places(roots), m_name(fileName(folderOf(path))) {}
+        : m_walk(path, sink), m_places(roots), m_name(nameOf(path)) {}
 
     void read(const std::vector<Instruction>& instructions) {
-        m_owner = app::SettingOwner::preset(m_name.empty() ? "Modelfile" : m_name);
+        m_owner = app::SettingOwner::preset(m_name);
         // The model that all other lines are about, wherever it stands.
         for (const Instruction& one : instructions)
             if (one.name == "FROM" && m_base.path.empty() && isPath(one.text)) m_base = resolved(one.text);
@@ -61,9 +68,11 @@ public:
             const KeyRule* rule = findRule(parameterRules(), "stop");
             m_walk.take(*rule, "PARAMETER stop", m_stops, m_owner);
         }
-        if (!m_messages.empty())
-            m_walk.sink().conversation(m_walk.at("MESSAGE"), exampleMessages(m_owner.name, m_messages),
-                                       "Messages that every chat with this model began with");
+        if (m_messages.empty()) return;
+        app::ImportedConversation chat = exampleMessages(m_name, m_messages);
+        chat.identity = "ollama:" + m_walk.file();
+        m_walk.sink().conversation(m_walk.at("MESSAGE"), std::move(chat),
+                                   "Messages that every chat with this model began with");
     }
 
 private:

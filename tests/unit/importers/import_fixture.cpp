@@ -9,6 +9,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "tests/unit/importers/made_files.h"
+
 namespace loader::test {
 namespace {
 
@@ -91,6 +93,7 @@ ImportFixture::ImportFixture(const std::string& folder) : m_source(folderOfAll()
     m_description = Json::parse(contentOf(m_source + "/case.json"));
     const fs::path given = m_source + "/root";
     if (fs::exists(given)) fs::copy(given, m_root, fs::copy_options::recursive);
+    m_fault = makeFiles(m_root);
     // Not in the loops themselves: items() does not keep a temporary alive.
     const Json files = m_description.value("files", Json::object());
     const Json ggufs = m_description.value("ggufs", Json::object());

@@ -46,6 +46,8 @@ public:
     app::SearchRoots roots() const;
     std::string path() const;
     std::string root() const { return m_root; }
+    /// What of its files could not be made; empty where all is well.
+    const std::string& fault() const { return m_fault; }
     /// The same text with the folder's own path as {root}.
     std::string neutral(std::string text) const;
     /// Of every file: content, time and where links lead.
@@ -61,6 +63,7 @@ private:
     QTemporaryDir m_folder;
     std::string m_source;
     std::string m_root;
+    std::string m_fault;
     app::Json m_description;
 };
 

@@ -92,6 +92,7 @@ private Q_SLOTS:
         for (const std::string& name : ImportFixture::all()) {
             const ImportFixture fixture(name);
             QVERIFY2(fixture.description().value("keys_from", "").size() > 10, name.c_str());
+            QVERIFY2(fixture.fault().empty(), fixture.fault().c_str());
         }
     }
 
