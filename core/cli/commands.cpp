@@ -54,6 +54,13 @@ constexpr std::array kBench = {
     OptionSpec{"no-kv-cache", 0, {}, "Compute everything again for every token"},
     OptionSpec{"no-warm-up", 0, {}, "Measure from the first round on"},
     OptionSpec{"first-token-runs", 0, "N", "Processes to time to a first token; 0 is none (default: 3)"},
+    OptionSpec{"save", 0, "FILE", "Keep this as the baseline, in the data folder or in FILE.json", false,
+               ".json"},
+    OptionSpec{"compare", 0, "FILE", "Compare with the baseline, or with FILE.json", false, ".json"},
+    OptionSpec{"all", 0, {}, "Every model (or MODEL) on every back end and device, each in its own process"},
+    OptionSpec{"history", 0, {}, "What was measured and how fast answers were, and what that says"},
+    OptionSpec{"no-history", 0, {}, "Do not remember this measurement"},
+    OptionSpec{"no-ceilings", 0, {}, "Do not measure this machine's ceilings"},
     OptionSpec{"ceilings", 0, {}, "Only this machine's ceilings, at the given threads; needs no MODEL"},
     OptionSpec{"quick", 0, {}, "With --ceilings: in about a tenth of a second, less exactly"},
     OptionSpec{"working-set", 0, "BYTES", "With --ceilings: also the reading of so much again and again"},
@@ -62,11 +69,26 @@ constexpr std::array kBench = {
                {},
                "Print the first token of a 128-token prompt and end (used by bench itself)"},
 };
+constexpr std::array kModels = {
+    OptionSpec{"all", 0, {}, "With test: every model of the library"},
+    OptionSpec{"max-tokens", 'n', "N", "With test: tokens to write (default: 16)"},
+    OptionSpec{"tensors", 0, {}, "With inspect: list the tensors"},
+    OptionSpec{"name", 0, "TEXT", "With add: what the file shall be called"},
+    OptionSpec{"projector", 0, "FILE", "With add: the projector that belongs to it"},
+    OptionSpec{"sha256", 0, "HEX", "With add and verify: the SHA-256 that the file must have"},
+    OptionSpec{"delete", 0, {}, "With remove: delete the files that this program made"},
+    OptionSpec{"yes", 0, {}, "With remove --delete: also files that this program did not make"},
+};
 constexpr std::array kProbe = {
     OptionSpec{"again", 0, {}, "Ask drivers that were asked before"},
 };
 constexpr std::array kHardware = {
     OptionSpec{"quick", 0, {}, "Only read: measure no memory, and ask no driver"},
+};
+constexpr std::array kRecommend = {
+    OptionSpec{"measure", 0, {}, "Try a few settings, at most for a minute"},
+    OptionSpec{"apply", 0, {}, "Keep what is proposed as this model's settings"},
+    OptionSpec{"revert", 0, {}, "Take back what --apply did"},
 };
 constexpr std::array kDoctor = {
     OptionSpec{"out", 'o', "FILE", "Write the whole report there, and show what was found"},
@@ -115,14 +137,16 @@ const std::vector<CommandSpec>& table() {
          Groups{kPerplexity, kLoadOptions, kConfigurationOptions, kCommonOptions}, perplexityCommand},
         {"bench", "Measure speed against this machine's limits", "MODEL", 0, 1,
          Groups{kBench, kLoadOptions, kConfigurationOptions, kCommonOptions}, benchCommand},
-        {"models", "List the models of the library", "", 0, 0, Groups{kCommonOptions}, modelsCommand},
+        {"models", "List, test, check and manage the models of the library",
+         "[list|refresh|add|remove|inspect|test|verify] [MODEL|PATH]", 0, 2,
+         Groups{kModels, kLoadOptions, kConfigurationOptions, kCommonOptions}, modelsCommand},
         {"backends", "List back ends and devices", "", 0, 0, Groups{kProbe, kCommonOptions}, backendsCommand},
         {"estimate", "Tell how much memory a model needs, and whether it fits", "MODEL", 1, 1,
          Groups{kLoadOptions, kConfigurationOptions, kCommonOptions}, estimateCommand},
         {"hardware", "Show what this machine has", "", 0, 0, Groups{kHardware, kProbe, kCommonOptions},
          hardwareCommand},
         {"recommend", "Suggest settings for a model on this machine, with reasons", "MODEL", 1, 1,
-         Groups{kLoadOptions, kConfigurationOptions, kCommonOptions}, recommendCommand},
+         Groups{kRecommend, kLoadOptions, kConfigurationOptions, kCommonOptions}, recommendCommand},
         {"config", "Show or change the configuration",
          "show|get KEY|set KEY VALUE|reset [KEY]|validate|backup|restore|export", 0, 1000,
          Groups{kConfig, kCommonOptions}, configCommand},

@@ -9,6 +9,7 @@
 #include "core/app/config/settings_reference.h"
 #include "core/app/storage/file_steps.h"
 #include "core/cli/configuration.h"
+#include "core/cli/library_access.h"
 
 namespace loader::cli {
 namespace {
@@ -36,8 +37,7 @@ std::string readable(const Json& value) {
 
 /// A library name becomes its path; what is not there keeps its own (a drive that is not connected).
 std::string pathOfModel(const std::string& model) {
-    const host::ModelLibrary library(host::ModelLibrary::defaultFolders());
-    const auto path = library.resolve(model);
+    const auto path = resolveModel(model, {});
     return app::ConfigStore::modelKey(path.ok() ? *path : model);
 }
 

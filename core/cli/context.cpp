@@ -14,6 +14,7 @@
 #include "core/app/diagnostics/load_log.h"
 #include "core/app/hardware/probe_cache.h"
 #include "core/cli/configuration.h"
+#include "core/cli/library_access.h"
 #include "core/cli/planning.h"
 
 namespace loader::cli {
@@ -97,32 +98,56 @@ const std::span<const OptionSpec> kConfigurationOptions = kConfiguration;
 const std::span<const OptionSpec> kGenerationOptions = kGeneration;
 
 Result<std::string> modelPath(const Context& context) {
-    const host::ModelLibrary library(host::ModelLibrary::defaultFolders());
     std::string model = context.arguments.operands().front();
     if (model == "default") model = configuration(context).store().get<app::settings::ModelsDefault>();
-    return library.resolve(model);
+    return resolveModel(model, context.cancel);
 }
 
+namespace {
+
+/// The load options of the command line, each where it was given.
+struct GivenOptions {
+    std::optional<std::uint64_t> contextTokens;
+    std::optional<std::uint64_t> threads;
+    std::optional<std::uint64_t> batch;
+    host::GpuLayers gpuLayers;
+    backend::KvType kv = backend::KvType::F16;
+};
+
+Result<GivenOptions> givenOptions(const Arguments& arguments) {
+    GivenOptions given;
+    LOADER_TRY(given.contextTokens, arguments.number("context", 1, kMostTokens));
+    LOADER_TRY(given.threads, arguments.number("threads", 1, 1024));
+    LOADER_TRY(given.batch, arguments.number("batch", 1, 65536));
+    LOADER_TRY(given.gpuLayers, gpuLayers(arguments.text("gpu-layers")));
+    LOADER_TRY(given.kv, kvType(arguments.text("kv")));
+    return given;
+}
+
+}  // namespace
+
 Result<host::LoadRequest> loadRequest(const Context& context) {
-    const Arguments& arguments = context.arguments;
-    LOADER_TRY(const auto contextTokens, arguments.number("context", 1, kMostTokens));
-    LOADER_TRY(const auto threads, arguments.number("threads", 1, 1024));
-    LOADER_TRY(const auto batch, arguments.number("batch", 1, 65536));
-    LOADER_TRY(const host::GpuLayers layers, gpuLayers(arguments.text("gpu-layers")));
-    LOADER_TRY(const backend::KvType kv, kvType(arguments.text("kv")));
+    // What is wrong with the options is told before folders are looked at.
+    LOADER_CHECK(givenOptions(context.arguments));
     LOADER_TRY(const std::string path, modelPath(context));
+    return loadRequestFor(context, path);
+}
+
+Result<host::LoadRequest> loadRequestFor(const Context& context, const std::string& path) {
+    const Arguments& arguments = context.arguments;
+    LOADER_TRY(const GivenOptions given, givenOptions(arguments));
     LOADER_TRY(const app::EffectiveSettings settings, effectiveSettings(context, path));
     noteConfiguration(context, path);
     const std::string gpuVariable = environment("GGUF_GPU_ENABLED");
     host::LoadRequest request = app::loadRequestOf(settings, environment("GGUF_BACKEND"), gpuVariable);
     request.path = path;
-    if (contextTokens) request.contextTokens = static_cast<std::uint32_t>(*contextTokens);
-    if (threads) request.threads = static_cast<unsigned>(*threads);
-    if (batch) request.batchTokens = static_cast<unsigned>(*batch);
+    if (given.contextTokens) request.contextTokens = static_cast<std::uint32_t>(*given.contextTokens);
+    if (given.threads) request.threads = static_cast<unsigned>(*given.threads);
+    if (given.batch) request.batchTokens = static_cast<unsigned>(*given.batch);
     // The environment keeps a model off the GPU whatever else is said.
     const bool kept = settings.originOf(app::settings::kLoadGpuLayers) == app::SettingOrigin::Environment;
-    if (arguments.has("gpu-layers") && !kept) request.gpuLayers = layers;
-    if (arguments.has("kv")) request.kv = kv;
+    if (arguments.has("gpu-layers") && !kept) request.gpuLayers = given.gpuLayers;
+    if (arguments.has("kv")) request.kv = given.kv;
     if (arguments.has("device")) request.device = arguments.text("device").value_or("");
     request.splitWith = arguments.text("split-with").value_or("");
     request.tier = arguments.text("tier").value_or("");
@@ -222,7 +247,7 @@ app::HardwareQuery hardwareQuery(bool measureMemory) {
     query.session.waylandDisplay = environment("WAYLAND_DISPLAY");
     query.session.display = environment("DISPLAY");
     query.session.sshConnection = environment("SSH_CONNECTION");
-    query.paths = host::ModelLibrary::defaultFolders();
+    query.paths = modelFolders();
     query.paths.push_back(app::ProbeCache::defaultFolder());
     query.measureMemory = measureMemory;
     return query;

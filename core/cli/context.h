@@ -15,7 +15,6 @@
 #include "core/engine/sampling/parameters.h"
 #include "core/host/generator.h"
 #include "core/host/loaded_model.h"
-#include "core/host/model_library.h"
 
 namespace loader::cli {
 
@@ -41,7 +40,10 @@ extern const std::span<const OptionSpec> kGenerationOptions;
 /// What the options, the environment and the configuration say about loading MODEL.
 /// @errors X001, F802, C517
 Result<host::LoadRequest> loadRequest(const Context& context);
-/// Resolves MODEL, the first operand; `default` is the model that the configuration names. @errors F802
+/// The same for a path that was resolved already. @errors X001, C517
+Result<host::LoadRequest> loadRequestFor(const Context& context, const std::string& path);
+/// Resolves MODEL, the first operand; `default` is the model that the configuration names.
+/// @errors F802, D310, D313, C518
 Result<std::string> modelPath(const Context& context);
 /// What options and configuration say, on top of defaults (what the model's file recommends).
 /// @errors X001, X006, C517

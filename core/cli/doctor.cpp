@@ -4,6 +4,7 @@
 // gguf doctor: looks for what keeps models from running, and writes the one file that a helper asks for.
 
 #include "core/app/diagnostics/support_report.h"
+#include "core/cli/bench_records.h"
 #include "core/cli/context.h"
 #include "core/engine/base/atomic_file.h"
 
@@ -21,6 +22,7 @@ app::SupportQuery queryOf(const Context& context) {
     query.probes = probeMemory(true);
     query.hardware = hardwareQuery(!context.arguments.has("quick"));
     query.logFolder = logFolder();
+    query.dataFolder = dataFolder();
     for (const char* name : kOverrides) {
         const std::string value = environment(name);
         if (!value.empty()) query.overrides.push_back(std::string(name) + "=" + value);

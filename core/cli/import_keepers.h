@@ -5,11 +5,10 @@
 #pragma once
 
 #include "core/app/import/program_target.h"
-#include "core/cli/context.h"
 
 namespace loader::cli {
 
-/// Opened when the first thing comes; the context must outlive them.
-app::ImportKeepers importKeepers(Context& context);
+/// Their files are opened when the first thing comes.
+app::ImportKeepers importKeepers();
 
 }  // namespace loader::cli

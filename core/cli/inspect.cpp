@@ -5,6 +5,8 @@
 
 #include "core/cli/context.h"
 #include "core/engine/base/memory_facts.h"
+#include "core/engine/gguf/keys.h"
+#include "core/host/file_details.h"
 
 namespace loader::cli {
 namespace {
@@ -66,19 +68,22 @@ Json tensorJson(const gguf::TensorInfo& tensor) {
 }
 
 Json summaryJson(const gguf::ModelFile& file, const std::string& path) {
-    const host::ModelSummary summary = host::summarise(file, {}, path);
+    const auto types = host::typeShares(file.tensors());
+    std::uint64_t parameters = 0;
+    for (const protocol::TypeShare& share : types)
+        parameters += share.values;
     Json json = {{"path", path},
                  {"version", file.shard(0).version()},
                  {"byte_order", orderName(file.byteOrder())},
                  {"bytes", file.fileBytes()},
                  {"parts", file.shards()},
-                 {"architecture", summary.architecture},
-                 {"type", summary.mainType},
-                 {"parameters", summary.parameters},
+                 {"architecture", file.metadata().text(gguf::keys::kArchitecture).value_or("")},
+                 {"type", host::mainType(types)},
+                 {"parameters", parameters},
                  {"tensor_count", file.tensors().size()}};
     json["types"] = Json::object();
-    for (const auto& [type, bytes] : summary.typeBytes)
-        json["types"][type] = bytes;
+    for (const protocol::TypeShare& share : types)
+        json["types"][share.type] = share.bytes;
     json["warnings"] = Json::array();
     for (const Error& warning : file.warnings())
         json["warnings"].push_back(errorJson(warning));

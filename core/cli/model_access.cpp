@@ -3,8 +3,10 @@
 
 #include "core/cli/model_access.h"
 
+#include "core/app/benchmark/usage_recorder.h"
 #include "core/app/config/setting_effects.h"
 #include "core/app/diagnostics/load_recorder.h"
+#include "core/cli/bench_records.h"
 #include "core/cli/configuration.h"
 #include "core/cli/planning.h"
 #include "core/engine/gguf/keys.h"
@@ -72,9 +74,47 @@ private:
     std::unique_ptr<app::ModelHost> m_model;
 };
 
-}  // namespace
+/// Remembers how fast each answer was.
+class Remembered final : public ModelAccess {
+public:
+    Remembered(std::unique_ptr<ModelAccess> model, const host::LoadRequest& request)
+        : m_model(std::move(model)), m_recorder(app::History(dataFolder()), LOADER_VERSION, request) {}
 
-Result<std::unique_ptr<ModelAccess>> openModel(Context& context, const host::LoadRequest& request) {
+    std::string name() const override { return m_model->name(); }
+    bool hasTemplate() const override { return m_model->hasTemplate(); }
+    sampling::SamplingParameters recommendedSampling() const override {
+        return m_model->recommendedSampling();
+    }
+    const protocol::LoadReport& report() const override { return m_model->report(); }
+    Result<std::vector<TokenId>> chatPrompt(const chat::Json& messages, CancelToken cancel) override {
+        return m_model->chatPrompt(messages, cancel);
+    }
+    Result<std::vector<TokenId>> rawPrompt(std::string_view text,
+                                           const host::RawTextOptions& options) override {
+        return m_model->rawPrompt(text, options);
+    }
+    Result<protocol::Answer> answer(std::vector<TokenId> prompt, const protocol::AnswerOptions& options,
+                                    const protocol::AnswerCallbacks& callbacks, CancelToken cancel) override {
+        protocol::AnswerCallbacks watched = callbacks;
+        watched.piece = [this, &callbacks](const protocol::AnswerPiece& piece) {
+            if (piece.token) m_recorder.token();
+            return !callbacks.piece || callbacks.piece(piece);
+        };
+        m_recorder.begin(report());
+        auto answer = m_model->answer(std::move(prompt), options, watched, cancel);
+        if (answer.ok())
+            m_recorder.end(*answer, report());
+        else
+            m_recorder.abandon();
+        return answer;
+    }
+
+private:
+    std::unique_ptr<ModelAccess> m_model;
+    app::UsageRecorder m_recorder;
+};
+
+Result<std::unique_ptr<ModelAccess>> openPlain(Context& context, const host::LoadRequest& request) {
     if (context.arguments.has("in-process")) {
         LOADER_TRY(Loaded loaded, loadModel(context, request));
         return std::unique_ptr<ModelAccess>(std::make_unique<InProcess>(std::move(loaded)));
@@ -92,6 +132,13 @@ Result<std::unique_ptr<ModelAccess>> openModel(Context& context, const host::Loa
     progress.clear();
     noteReport(context, model->report(), request);
     return std::unique_ptr<ModelAccess>(std::make_unique<InWorker>(std::move(recorder), std::move(model)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ModelAccess>> openModel(Context& context, const host::LoadRequest& request) {
+    LOADER_TRY(auto model, openPlain(context, request));
+    return std::unique_ptr<ModelAccess>(std::make_unique<Remembered>(std::move(model), request));
 }
 
 }  // namespace loader::cli

@@ -96,6 +96,12 @@ Status Arguments::store(const OptionSpec& option, std::optional<std::string> att
         m_values[name];
         return {};
     }
+    const bool optional = !option.valueEnding.empty();
+    if (!attached && optional) {
+        const bool follows = at + 1 < words.size() && !words[at + 1].starts_with('-') &&
+                             std::string_view(words[at + 1]).ends_with(option.valueEnding);
+        attached = follows ? words[++at] : std::string();
+    }
     if (!attached) {
         if (at + 1 >= words.size()) return usage("The option --" + name + " needs a value.");
         attached = words[++at];
@@ -150,7 +156,8 @@ std::string helpOf(const CommandSpec& command) {
         for (const OptionSpec& option : group) {
             std::string form = option.letter != 0 ? std::string("  -") + option.letter + ", " : "      ";
             form += "--" + std::string(option.name);
-            if (!option.value.empty()) form += " " + std::string(option.value);
+            const std::string value(option.value);
+            if (!value.empty()) form += option.valueEnding.empty() ? " " + value : " [" + value + "]";
             text += padded(std::move(form), 30) + " " + std::string(option.help) + "\n";
         }
     }

@@ -27,6 +27,8 @@ struct OptionSpec {
     std::string_view value;
     std::string_view help;
     bool repeatable = false;
+    /// Where not empty, the value may be left out: the next word is the value only if it ends like this.
+    std::string_view valueEnding = {};
 };
 
 struct Context;

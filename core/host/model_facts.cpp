@@ -9,7 +9,7 @@
 
 #include "core/engine/arch/lower.h"
 #include "core/engine/gguf/keys.h"
-#include "core/host/model_library.h"
+#include "core/host/file_details.h"
 #include "core/host/model_work.h"
 
 namespace loader::host {
@@ -190,11 +190,12 @@ std::optional<PlanFacts> planFacts(backend::Backend& backend, const graph::Progr
 ModelFacts factsOf(const gguf::ModelFile& file, const graph::Program& program) {
     ModelFacts facts;
     const gguf::Metadata& metadata = file.metadata();
-    const ModelSummary summary = summarise(file, {}, {});
+    const auto types = typeShares(file.tensors());
     facts.name = std::string(metadata.text(gguf::keys::kName).value_or(""));
     facts.architecture = program.architecture;
-    facts.mainType = summary.mainType;
-    facts.parameters = summary.parameters;
+    facts.mainType = mainType(types);
+    for (const protocol::TypeShare& share : types)
+        facts.parameters += share.values;
     facts.fileBytes = file.fileBytes();
     for (std::size_t i = 0; i < file.shards(); ++i)
         facts.headerBytes += file.shard(i).dataOffset();

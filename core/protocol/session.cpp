@@ -44,6 +44,8 @@ std::optional<MessageType> answerOf(MessageType type) {
         case MessageType::ListBackends: return MessageType::BackendList;
         case MessageType::ProbeBackend: return MessageType::DeviceList;
         case MessageType::ReadHeader: return MessageType::HeaderFacts;
+        case MessageType::ReadIndex: return MessageType::IndexFacts;
+        case MessageType::ReadDetails: return MessageType::FileDetails;
         default: return std::nullopt;
     }
 }
@@ -67,6 +69,8 @@ Status WorkerView::sending(MessageType type, std::uint32_t request, const Reques
         case MessageType::ListBackends:
         case MessageType::ProbeBackend:
         case MessageType::ReadHeader:
+        case MessageType::ReadIndex:
+        case MessageType::ReadDetails:
             if (m_stage != Stage::Ready) return outOfTurn;
             break;
         default:
@@ -208,6 +212,16 @@ Status WorkerView::check(const Open& open, const Scored& message) {
     return {};
 }
 
+Status WorkerView::check(Open& open, const FileDetails& message) {
+    const std::uint64_t more = message.metadata.size() + message.tensors.size();
+    // A page without anything on it could come for ever.
+    if (more == 0 && !message.last) return broken("an empty page of a header");
+    open.received += more;
+    if (open.received > open.limits.values) return broken("more of a header than a file can have");
+    if (message.refusal.size() > 1) return broken("a file is refused once");
+    return {};
+}
+
 template <class T>
 Result<Incoming> WorkerView::checked(const Frame& frame, Open& open, Incoming incoming) {
     LOADER_TRY(T message, readMessage<T>(frame));
@@ -245,6 +259,14 @@ Result<Incoming> WorkerView::acceptRequest(const Frame& frame, Open& open) {
         case MessageType::BackendList: return checked<BackendList>(frame, open, std::move(incoming));
         case MessageType::DeviceList: return checked<DeviceList>(frame, open, std::move(incoming));
         case MessageType::HeaderFacts: return checked<HeaderFacts>(frame, open, std::move(incoming));
+        case MessageType::IndexFacts: return checked<IndexFacts>(frame, open, std::move(incoming));
+        case MessageType::FileDetails: {
+            LOADER_TRY(FileDetails message, readMessage<FileDetails>(frame));
+            LOADER_CHECK(check(open, message));
+            incoming.ends = message.last;
+            incoming.message = std::move(message);
+            return incoming;
+        }
         default: return unexpected(frame.type);
     }
 }

@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "core/engine/base/result.h"
+#include "core/protocol/file_messages.h"
 #include "core/protocol/frame.h"
 #include "core/protocol/messages.h"
 #include "core/protocol/probe_messages.h"
@@ -21,7 +22,7 @@ namespace loader::protocol {
 struct Incoming {
     std::uint32_t request = 0;
     std::variant<Ready, Progress, Loaded, Prepared, PromptProgress, Piece, Done, Failed, Pong, Scored,
-                 BackendList, DeviceList, HeaderFacts>
+                 BackendList, DeviceList, HeaderFacts, IndexFacts, FileDetails>
         message;
     /// The request is over and forgotten.
     bool ends = false;
@@ -39,7 +40,7 @@ struct RequestLimits {
     std::uint64_t prompt = 0;
     /// Bytes of text that were granted.
     std::uint64_t credit = 0;
-    /// Score: how many numbers the memory holds.
+    /// Score: how many numbers the memory holds. ReadDetails: entries and tensors that a file may have.
     std::uint64_t values = 0;
 };
 
@@ -76,6 +77,7 @@ private:
     Status check(Open& open, const Piece& message);
     Status check(const Open& open, const Done& message);
     Status check(const Open& open, const Scored& message);
+    Status check(Open& open, const FileDetails& message);
     template <class T>
     Result<Incoming> checked(const Frame& frame, Open& open, Incoming incoming);
     Result<Incoming> acceptWhole(const Frame& frame);

@@ -113,6 +113,8 @@ Status Worker::take(Received received) {
     switch (received.frame.type) {
         case MessageType::LoadModel: return takeLoad(received);
         case MessageType::ReadHeader: return takeHeader(received);
+        case MessageType::ReadIndex:
+        case MessageType::ReadDetails: return takeFile(received);
         case MessageType::Prepare: return takePrepare(received);
         case MessageType::Generate: return takeGenerate(received);
         case MessageType::Score: return takeScore(received);
@@ -173,6 +175,26 @@ Status Worker::takeHeader(Received& received) {
     const auto shared = std::make_shared<FileList>(std::move(files));
     start(m_computing, request, state, [this, request, message = std::move(message), shared] {
         return readHeader(request, message, std::move(*shared));
+    });
+    return {};
+}
+
+Status Worker::takeFile(Received& received) {
+    ReadDetails details;
+    const bool indexes = received.frame.type == MessageType::ReadIndex;
+    if (indexes) {
+        LOADER_TRY(ReadIndex message, readMessage<ReadIndex>(received.frame));
+        details.parts.push_back(std::move(message.name));
+    } else {
+        LOADER_TRY(details, readMessage<ReadDetails>(received.frame));
+    }
+    LOADER_TRY(FileList files, takeFiles(details.parts, received.descriptors));
+    const std::uint32_t request = received.frame.request;
+    LOADER_TRY(const RequestPointer state, open(request));
+    const auto shared = std::make_shared<FileList>(std::move(files));
+    start(m_computing, request, state, [this, indexes, request, details = std::move(details), shared] {
+        return indexes ? readIndex(request, *shared->front())
+                       : readDetails(request, details, std::move(*shared));
     });
     return {};
 }

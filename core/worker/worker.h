@@ -19,6 +19,7 @@
 #include "core/host/generator.h"
 #include "core/host/loaded_model.h"
 #include "core/protocol/channel.h"
+#include "core/protocol/file_messages.h"
 #include "core/protocol/messages.h"
 #include "core/protocol/probe_messages.h"
 #include "core/worker/job_thread.h"
@@ -44,6 +45,7 @@ private:
     Status take(protocol::Received received);
     Status takeLoad(protocol::Received& received);
     Status takeHeader(protocol::Received& received);
+    Status takeFile(protocol::Received& received);
     Status takePrepare(protocol::Received& received);
     Status takeGenerate(protocol::Received& received);
     Status takeScore(protocol::Received& received);
@@ -60,6 +62,9 @@ private:
                  CancelToken cancel);
     Status readHeader(std::uint32_t request, const protocol::ReadHeader& message,
                       std::vector<std::unique_ptr<FileSource>> files);
+    Status readIndex(std::uint32_t request, const FileSource& file);
+    Status readDetails(std::uint32_t request, const protocol::ReadDetails& message,
+                       std::vector<std::unique_ptr<FileSource>> files);
     Status probe(std::uint32_t request, const protocol::ProbeBackend& message, CancelToken cancel);
     Status testDevice(backend::Backend& backend, protocol::DeviceEntry& device, CancelToken cancel);
     void listBackends(std::uint32_t request);

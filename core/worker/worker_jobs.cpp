@@ -9,6 +9,7 @@
 
 #include "core/engine/gguf/keys.h"
 #include "core/host/chat_prompt.h"
+#include "core/host/file_details.h"
 #include "core/host/model_facts.h"
 #include "core/host/recommended_sampling.h"
 #include "core/host/self_test.h"
@@ -170,6 +171,21 @@ Status Worker::readHeader(std::uint32_t request, const ReadHeader& message,
     HeaderFacts answer;
     LOADER_TRY(answer.facts, host::readModelFacts(*file, backends, {message.architecture, message.tier}));
     send(MessageType::HeaderFacts, request, answer);
+    return {};
+}
+
+Status Worker::readIndex(std::uint32_t request, const FileSource& file) {
+    LOADER_TRY(const protocol::IndexFacts facts, host::readIndexFacts(file));
+    send(MessageType::IndexFacts, request, facts);
+    return {};
+}
+
+Status Worker::readDetails(std::uint32_t request, const ReadDetails& message,
+                           std::vector<std::unique_ptr<FileSource>> files) {
+    LOADER_TRY(const auto file, gguf::ModelFile::openFiles(std::move(files), {true}));
+    host::DetailPages pages(*file, message.architecture);
+    while (auto page = pages.next())
+        send(MessageType::FileDetails, request, *page);
     return {};
 }
 

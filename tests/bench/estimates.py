@@ -66,7 +66,7 @@ def prompt_of(arguments, model, tokens):
 
 def peak_of(arguments, model, context, kv, prompt):
     """Bytes of the largest process of a run whose context is full at its end."""
-    command = [arguments.gguf, "run", model, "-c", str(context), "--kv", kv, "-n", str(GENERATED), "--ignore-eos", "--temperature", "0", "--json"]
+    command = [arguments.gguf, "run", model, "-c", str(context), "--kv", kv, "-n", str(GENERATED), "--ignore-eos", "--temperature", "0", "--json", "--no-config"]
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as out:
         source.write(prompt)
         source.seek(0)
@@ -88,13 +88,13 @@ def answer_ms(arguments, model):
     times = []
     for _ in range(11):
         start = time.monotonic()
-        gguf(arguments, ["estimate", model, "--json"])
+        gguf(arguments, ["estimate", model, "--no-config", "--json"])
         times.append((time.monotonic() - start) * 1000)
     return median(times)
 
 
 def measure(arguments, model, context, kv, prompt):
-    estimate = json.loads(gguf(arguments, ["estimate", model, "-c", str(context), "--kv", kv, "--json"]))
+    estimate = json.loads(gguf(arguments, ["estimate", model, "-c", str(context), "--kv", kv, "--no-config", "--json"]))
     peak, filled = peak_of(arguments, model, context, kv, prompt)
     size = os.path.getsize(model)
     least, share = BOUNDS[size > LARGE_FILE]

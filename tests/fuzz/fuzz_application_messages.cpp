@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 
+#include "core/protocol/file_messages.h"
 #include "core/protocol/frame.h"
 #include "core/protocol/messages.h"
 #include "core/protocol/probe_messages.h"
@@ -46,6 +47,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             case MessageType::ListBackends: check<ListBackends>(*frame); break;
             case MessageType::ProbeBackend: check<ProbeBackend>(*frame); break;
             case MessageType::ReadHeader: check<ReadHeader>(*frame); break;
+            case MessageType::ReadIndex: check<ReadIndex>(*frame); break;
+            case MessageType::ReadDetails: check<ReadDetails>(*frame); break;
             default: std::abort();
         }
     }

@@ -12,6 +12,7 @@
 
 #include "core/engine/base/utf8.h"
 #include "core/engine/gguf/file.h"
+#include "core/engine/gguf/lean_file.h"
 #include "core/engine/gguf/writer.h"
 #include "tests/support/gguf_compare.h"
 
@@ -113,6 +114,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         promise(!result.error().message().empty() && !result.error().action().empty());
         return 0;
     }
+    const auto lean = parseLean(MemorySource(bytes));
+    promise(lean.ok() && lean->tensors().size() == result->tensors().size());
+    for (std::size_t i = 0; i < result->tensors().size(); ++i)
+        promise(lean->tensors()[i].offset == result->tensors()[i].offset);
+    checkMetadata(lean->metadata());
     checkTensors(*result, size);
     checkMetadata(result->metadata());
     checkRoundTrip(*result, bytes);

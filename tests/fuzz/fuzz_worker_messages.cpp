@@ -17,6 +17,8 @@ using namespace loader::protocol;
 constexpr std::uint32_t kVocabulary = 300;
 constexpr std::uint64_t kTokens = 50;
 constexpr std::uint64_t kCredit = 4096;
+/// Metadata entries and tensors together.
+constexpr std::uint64_t kEntries = 20;
 
 /// Brings the view to a stage by what an honest worker would have sent.
 void advance(WorkerView& view, std::uint8_t stage) {
@@ -31,6 +33,10 @@ void advance(WorkerView& view, std::uint8_t stage) {
         ignoreErrorBecause("the stage allows it", view.sending(MessageType::ListBackends, 1));
         ignoreErrorBecause("the stage allows it", view.sending(MessageType::ProbeBackend, 2));
         ignoreErrorBecause("the stage allows it", view.sending(MessageType::ReadHeader, 3));
+        ignoreErrorBecause("the stage allows it", view.sending(MessageType::ReadIndex, 4));
+        RequestLimits pages;
+        pages.values = kEntries;
+        ignoreErrorBecause("the stage allows it", view.sending(MessageType::ReadDetails, 5, pages));
         return;
     }
     if (!view.sending(MessageType::LoadModel, 0).ok()) std::abort();
@@ -61,12 +67,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     FrameParser parser(Sender::Worker);
     std::uint64_t tokens = 0;
     std::uint64_t text = 0;
+    std::uint64_t entries = 0;
     for (std::size_t at = 2; at < size; at += step) {
         const auto part = std::as_bytes(std::span(data + at, std::min(step, size - at)));
         if (!parser.push(part).ok()) return 0;
         while (auto frame = parser.next()) {
             auto incoming = view.accept(*frame);
             if (!incoming.ok()) return 0;
+            if (const auto* page = std::get_if<FileDetails>(&incoming->message)) {
+                entries += page->metadata.size() + page->tensors.size();
+                if (entries > kEntries) std::abort();
+            }
             const auto* piece = std::get_if<Piece>(&incoming->message);
             if (!piece) continue;
             if (piece->token && (*piece->token < 0 || *piece->token >= static_cast<TokenId>(kVocabulary)))

@@ -39,8 +39,13 @@ def call(command, **options):
     return done.stdout
 
 
+# Commands whose results the user's settings would change.
+SET_BY_USERS = {"run", "chat", "bench", "estimate", "recommend", "logits", "perplexity"}
+
+
 def gguf(*arguments, **options):
-    return call([GGUF, *arguments], **options)
+    free = ["--no-config"] if arguments[0] in SET_BY_USERS else []
+    return call([GGUF, *arguments, *free], **options)
 
 
 def peer(out, *arguments):

@@ -188,6 +188,14 @@ void lookAtLoads(const std::vector<nlohmann::ordered_json>& loads, Findings& fin
                  "The report has them all, with what to do.");
 }
 
+void lookAtPerformance(const Insights& insights, Findings& findings) {
+    for (const Insight& insight : insights.sentences) {
+        if (insight.weight != "warning") continue;
+        findings.add(Weight::Warning, ("performance-" + insight.id).c_str(), insight.sentence,
+                     insight.remedy);
+    }
+}
+
 }  // namespace
 
 std::string_view nameOf(Weight weight) {
@@ -208,6 +216,7 @@ std::vector<Finding> findingsOf(const SupportFacts& facts) {
     lookAtProcessor(facts.hardware.cpu, findings);
     lookAtDisks(facts.hardware.disks, findings);
     lookAtLoads(facts.loads, findings);
+    lookAtPerformance(facts.performance, findings);
     for (const std::string& variable : facts.overrides)
         findings.add(Weight::Note, "environment", "The environment says " + variable + ".",
                      "Unset it if you did not mean it.");

@@ -131,6 +131,8 @@ Result<SupportFacts> readSupportFacts(const SupportQuery& query, CancelToken can
         facts.hardware.probes->push_back(probedBackend(backend));
     for (const bool forGpu : {false, true})
         facts.sandboxes.push_back(trySandbox(query.worker, forGpu));
+    facts.performance =
+        insightsOf(History(query.dataFolder).read(), LoadLog(query.logFolder).last(LoadLog::kMostLines));
     facts.loads = LoadLog(query.logFolder).last(kLoadsShown);
     facts.log = logTail(query.logFolder, kLogLinesShown);
     return facts;
@@ -147,7 +149,8 @@ Json supportJson(const SupportFacts& facts, const Redactor& redactor) {
                    {"environment", facts.overrides},
                    {"settings", {{"values", nullptr}, {"note", "This version has no settings yet."}}},
                    {"loads", facts.loads},
-                   {"log", logJson(facts.log)}};
+                   {"log", logJson(facts.log)},
+                   {"performance", insightsJson(facts.performance)}};
     for (const BackendCandidate& backend : facts.backends)
         report["backends"].push_back(backendJson(backend));
     for (const SandboxOutcome& sandbox : facts.sandboxes)

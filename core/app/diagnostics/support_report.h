@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/app/backend_manager/prober.h"
+#include "core/app/benchmark/insights.h"
 #include "core/app/diagnostics/load_log.h"
 #include "core/app/diagnostics/redaction.h"
 #include "core/app/hardware/hardware_facts.h"
@@ -36,6 +37,8 @@ struct SupportFacts {
     std::vector<SandboxOutcome> sandboxes;
     std::vector<nlohmann::ordered_json> loads;
     LogTail log;
+    /// What the history of measurements and answers says.
+    Insights performance;
     /// "GGUF_BACKEND=cpu": variables of the environment that change what the program does.
     std::vector<std::string> overrides;
 };
@@ -46,6 +49,8 @@ struct SupportQuery {
     ProbeMemory probes;
     HardwareQuery hardware;
     std::string logFolder;
+    /// Where the history of measurements is.
+    std::string dataFolder;
     std::vector<std::string> overrides;
 };
 

@@ -16,8 +16,11 @@ constexpr int kMostSetAside = 1000;
 /// While a program starts nobody wants to wait for another one that writes; the next save settles it.
 constexpr auto kPatienceOfReaders = std::chrono::milliseconds(200);
 
+/// For people; without line breaks where that alone would make it too large to be read again.
 std::string textOf(const Json& document) {
-    return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    std::string text = document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    if (text.size() > kMostConfigBytes) text = document.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return text;
 }
 
 /// What is written must be readable: by size, by depth, by number of values.
@@ -284,11 +287,11 @@ Status JsonDocument::saveHolding(const HeldLock&) {
 }
 
 Status JsonDocument::restoreGeneration(int number) {
-    LOADER_TRY(const auto lock, m_files.lock(m_lockPath, m_rules.patience));
-    LOADER_CHECK(removeLeftovers(m_files, m_path));
     const Reading earlier = readFrom(generation(number));
     if (earlier.state == DocumentState::Missing) return Error(Errc::F802, {}, generation(number));
     if (!earlier.faults.empty()) return earlier.faults.front();
+    LOADER_TRY(const auto lock, m_files.lock(m_lockPath, m_rules.patience));
+    LOADER_CHECK(removeLeftovers(m_files, m_path));
     LOADER_TRY(const Reading present, presentForWriting());
     // Before it turns: what is restored may be the oldest one.
     if (present.state == DocumentState::Good || present.state == DocumentState::Legacy)

@@ -15,6 +15,7 @@
 
 #include "core/app/worker_client/worker_process.h"
 #include "core/engine/base/cancel_token.h"
+#include "core/engine/base/mapped_file.h"
 #include "core/protocol/session.h"
 
 namespace loader::app {
@@ -75,6 +76,11 @@ public:
     Result<std::vector<protocol::BackendEntry>> listBackends();
     /// What an estimate needs of a model file. @errors F802 … F805, those of reading a header, deaths
     Result<protocol::ModelFacts> readHeader(const std::string& path, const protocol::ReadHeader& how);
+    /// What a list shows of one open file, which may be a part of a split set.
+    /// @errors GG001 … GG062, F801, F805, deaths
+    Result<protocol::IndexFacts> readIndex(const FileSource& file);
+    /// Everything that stands in the header. @errors F802 … F805, those of reading a header, deaths
+    Result<protocol::FileDetails> readDetails(const std::string& path, const std::string& architecture);
     Result<std::vector<protocol::DeviceEntry>> probe(const protocol::ProbeBackend& request);
 
     /// Why it is of no use any more; nothing while it is.

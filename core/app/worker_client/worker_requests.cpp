@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "core/app/worker_client/worker_client.h"
@@ -24,6 +25,8 @@ constexpr std::uint32_t kCredit = 64u << 10;
 constexpr std::uint32_t kGrantStep = 16u << 10;
 /// Tokens that a template may add to the messages.
 constexpr std::uint64_t kTemplateTokens = 1u << 20;
+/// Metadata entries and tensors of one model: the limits of the format, with all its parts.
+constexpr std::uint64_t kMostEntries = 1'000'000;
 
 /// A blob, with the memory that has to live until it is sent.
 struct Parcel {
@@ -245,6 +248,37 @@ Result<ModelFacts> WorkerClient::readHeader(const std::string& path, const ReadH
     Wait wait{{}, Clock::now() + m_options.limits.step};
     LOADER_TRY(Incoming incoming, next(request, wait));
     return std::move(std::get<HeaderFacts>(incoming.message).facts);
+}
+
+Result<IndexFacts> WorkerClient::readIndex(const FileSource& file) {
+    const std::uint32_t request = begin("reading a header");
+    const std::intptr_t descriptor = file.descriptor();
+    LOADER_CHECK(post(MessageType::ReadIndex, request, encode(ReadIndex{file.path()}), {&descriptor, 1}));
+    Wait wait{{}, Clock::now() + m_options.limits.step};
+    LOADER_TRY(Incoming incoming, next(request, wait));
+    return std::move(std::get<IndexFacts>(incoming.message));
+}
+
+Result<FileDetails> WorkerClient::readDetails(const std::string& path, const std::string& architecture) {
+    LOADER_TRY(const auto parts, openParts(path));
+    RequestLimits limits;
+    limits.values = kMostEntries;
+    const std::uint32_t request = begin("reading a header");
+    LOADER_CHECK(post(MessageType::ReadDetails, request, encode(ReadDetails{namesOf(parts), architecture}),
+                      descriptorsOf(parts), limits));
+    Wait wait{{}, Clock::now() + m_options.limits.step};
+    std::vector<MetadataEntry> metadata;
+    std::vector<TensorEntry> tensors;
+    while (true) {
+        LOADER_TRY(Incoming incoming, next(request, wait));
+        auto& page = std::get<FileDetails>(incoming.message);
+        std::move(page.metadata.begin(), page.metadata.end(), std::back_inserter(metadata));
+        std::move(page.tensors.begin(), page.tensors.end(), std::back_inserter(tensors));
+        if (!page.last) continue;
+        page.metadata = std::move(metadata);
+        page.tensors = std::move(tensors);
+        return std::move(page);
+    }
 }
 
 Error WorkerClient::abandoned(std::uint32_t request, Error error) {

@@ -6,11 +6,16 @@
 #include <algorithm>
 
 #include "core/engine/gguf/file_reader.h"
+#include "core/engine/gguf/lean_file.h"
 
 namespace loader::gguf {
 
 Result<File> File::parse(const ByteSource& source, const ParseOptions& options) {
     return FileReader(source, options).read();
+}
+
+Result<File> parseLean(const ByteSource& source, const ParseOptions& options) {
+    return FileReader(source, options, true).read();
 }
 
 const TensorInfo* File::tensor(std::string_view name) const {

@@ -12,6 +12,7 @@
 #include "core/engine/base/checked.h"
 #include "core/engine/gguf/foreign_file.h"
 #include "core/engine/gguf/keys.h"
+#include "core/engine/gguf/lean_file.h"
 #include "core/engine/gguf/limits.h"
 #include "core/engine/gguf/metadata_reader.h"
 #include "core/engine/gguf/text_rules.h"
@@ -108,7 +109,8 @@ Status FileReader::readCounts() {
 }
 
 Status FileReader::readMetadata() {
-    MetadataReader reader(m_reader, m_entryCount, m_tensorCount * smallestTensor());
+    const std::uint64_t longest = m_lean ? kLeanElements : kMaxArrayElements;
+    MetadataReader reader(m_reader, m_entryCount, m_tensorCount * smallestTensor(), longest);
     LOADER_TRY(m_file.m_metadata, reader.read());
     for (Error& warning : reader.warnings())
         warn(std::move(warning));

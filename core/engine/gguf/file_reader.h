@@ -15,8 +15,9 @@ namespace loader::gguf {
 
 class FileReader {
 public:
-    FileReader(const ByteSource& source, const ParseOptions& options)
-        : m_reader(source, options.windowBytes) {}
+    /// @param lean leaves long arrays out (lean_file.h)
+    FileReader(const ByteSource& source, const ParseOptions& options, bool lean = false)
+        : m_reader(source, options.windowBytes), m_lean(lean) {}
     Result<File> read();
 
 private:
@@ -45,6 +46,7 @@ private:
     std::uint64_t smallestTensor() const;
 
     SourceReader m_reader;
+    bool m_lean;
     File m_file;
     std::uint64_t m_tensorCount = 0;
     std::uint64_t m_entryCount = 0;

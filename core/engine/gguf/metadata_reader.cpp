@@ -83,6 +83,10 @@ Status MetadataReader::readEntry() {
     if (!status.ok()) return std::move(status).error().within(placeOf(start));
     entry.type = entry.elementType = static_cast<ValueType>(type);
     LOADER_CHECK(readValue(entry, typeStart));
+    if (entry.type == ValueType::Array && entry.count > m_longest) {
+        m_metadata.m_block.resize(entry.keyOffset);
+        return {};
+    }
     reserveFor(m_metadata.m_entries, 1);
     m_metadata.m_entries.push_back(entry);
     return {};
@@ -142,6 +146,11 @@ Status MetadataReader::readArray(Metadata::Entry& entry) {
     }
     LOADER_CHECK(checkRoom(count * smallest, "an array"));
     entry.count = static_cast<std::uint32_t>(count);
+    if (count > m_longest) {
+        if (texts) return passTexts(count);
+        m_reader.seek(m_reader.offset() + count * smallest);
+        return {};
+    }
     return texts ? readTexts(entry, count) : readNumbers(entry, count, lengthStart);
 }
 
@@ -165,6 +174,21 @@ Status MetadataReader::readTexts(Metadata::Entry& entry, std::uint64_t count) {
         if (!status.ok()) return std::move(status).error().within(keyOf(entry)).within(placeOf(start));
         reserveFor(borders, 1);
         borders.push_back(static_cast<std::uint32_t>(block.size()));
+    }
+    return {};
+}
+
+/// As readTexts, without keeping or looking at what the texts say.
+Status MetadataReader::passTexts(std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const std::uint64_t start = m_reader.offset();
+        std::uint64_t length = 0;
+        if (!m_reader.length(length)) return m_reader.error("an array of texts");
+        if (length > kMaxTextBytes || length > m_reader.left()) {
+            return Error(Errc::GG016, {std::to_string(length)}, placeOf(start));
+        }
+        LOADER_CHECK(checkRoom(length, "an array of texts"));
+        m_reader.seek(m_reader.offset() + length);
     }
     return {};
 }

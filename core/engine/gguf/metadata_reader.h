@@ -15,9 +15,11 @@ namespace loader::gguf {
 
 class MetadataReader {
 public:
+    /// @param longest arrays with more elements are walked over and left out
     /// @unit bytesAfter: the least that the tensor table after the metadata needs
-    MetadataReader(SourceReader& reader, std::uint64_t entries, std::uint64_t bytesAfter)
-        : m_reader(reader), m_entriesLeft(entries), m_bytesAfter(bytesAfter) {}
+    MetadataReader(SourceReader& reader, std::uint64_t entries, std::uint64_t bytesAfter,
+                   std::uint64_t longest)
+        : m_reader(reader), m_entriesLeft(entries), m_bytesAfter(bytesAfter), m_longest(longest) {}
 
     /// @errors GG010 … GG023, GG062
     Result<Metadata> read();
@@ -34,6 +36,7 @@ private:
     Status readText(Metadata::Entry& entry);
     Status readArray(Metadata::Entry& entry);
     Status readTexts(Metadata::Entry& entry, std::uint64_t count);
+    Status passTexts(std::uint64_t count);
     Status readNumbers(Metadata::Entry& entry, std::uint64_t count, std::uint64_t start);
     Status checkRoom(std::uint64_t bytes, std::string_view what) const;
     Status checkDuplicates();
@@ -42,6 +45,7 @@ private:
     SourceReader& m_reader;
     std::uint64_t m_entriesLeft;
     std::uint64_t m_bytesAfter;
+    std::uint64_t m_longest;
     Metadata m_metadata;
     std::vector<Error> m_warnings;
 };

@@ -21,12 +21,12 @@ import unittest
 GGUF = ""
 MAKER = ""
 COMMANDS = ("run chat inspect tokenize detokenize template logits perplexity bench models backends estimate "
-            "recommend hardware doctor").split()
-LATER = "config migrate import rollback".split()
+            "recommend hardware doctor config").split()
+LATER = "migrate import rollback".split()
 GREEDY = ["--temperature", "0", "-n", "12", "-t", "1"]
 
 
-# What this program remembers and logs stays out of the user's folders.
+# What this program remembers and logs stays out of the user's folders, and what is set there has no effect here.
 HOME_OF_TESTS = dict(os.environ)
 
 
@@ -41,6 +41,8 @@ class CliTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="loader_cli_")
         HOME_OF_TESTS.update(XDG_STATE_HOME=os.path.join(cls.folder, "state of all"),
+                             XDG_CONFIG_HOME=os.path.join(cls.folder, "config of all"),
+                             XDG_DATA_HOME=os.path.join(cls.folder, "data of all"),
                              XDG_CACHE_HOME=os.path.join(cls.folder, "cache of all"))
         cls.llama = cls.make("tiny.gguf")
         cls.bpe = cls.make("bpe.gguf", "architecture=qwen2")
@@ -338,7 +340,7 @@ class Machine(CliTest):
         done = self.ok(gguf("doctor", "--quick", "--json", **there))
         report = json.loads(done.stdout)
         self.assertEqual(list(report), ["program", "time", "findings", "hardware", "backends", "sandbox", "environment",
-                                        "settings", "loads", "log"])
+                                        "settings", "loads", "log", "performance"])
         self.assertEqual({entry["id"]: entry["state"] for entry in report["backends"]}["cpu"], "probed")
         self.assertEqual([sandbox["profile"] for sandbox in report["sandbox"]], ["cpu", "gpu"])
         for sandbox in report["sandbox"]:
@@ -365,7 +367,7 @@ class Machine(CliTest):
         self.assertIn(out, done.stdout.decode())
         with open(out, encoding="utf-8") as file:
             text = file.read()
-        for part in ("findings:", "hardware:", "backends:", "sandbox:", "settings:", "loads:", "log:"):
+        for part in ("findings:", "hardware:", "backends:", "sandbox:", "settings:", "loads:", "log:", "performance:"):
             self.assertIn("\n" + part, text)
         said = json.loads(self.ok(gguf("doctor", "--quick", "-o", out, "--json")).stdout)
         with open(out, encoding="utf-8") as file:
@@ -667,6 +669,200 @@ class Answers(CliTest):
                 self.assertGreater(result["ceilings"][key], 1e8)
         self.assertIn(b"GB/s memory read", self.ok(gguf("bench", "--ceilings", "--quick", "-t", "1")).stdout)
         self.fails(gguf("bench"), 2, "X001")
+
+
+class Configuration(CliTest):
+    """Settings are kept, shown with their origin, and change what is loaded."""
+
+    def setUp(self):
+        self.home = os.path.join(self.folder, "config of " + self.id())
+        self.there = {"environment": {"XDG_CONFIG_HOME": self.home}}
+        self.file = os.path.join(self.home, "gguf-loader", "config.json")
+
+    def config(self, *words, **options):
+        options.setdefault("environment", {"XDG_CONFIG_HOME": self.home})
+        return gguf("config", *words, **options)
+
+    def document(self, *words):
+        return json.loads(self.ok(self.config(*words, "--json")).stdout)
+
+    def report(self, *words, model=None, **variables):
+        done = self.ok(gguf("run", model or self.llama, "-p", "the", *GREEDY[:4], "--json", *words,
+                            environment={"XDG_CONFIG_HOME": self.home, **variables}))
+        return json.loads(done.stdout.splitlines()[-1])["load_report"]
+
+    def test_get_set_reset(self):
+        self.assertEqual(self.ok(self.config("get", "load.context")).stdout, b"0\n")
+        self.ok(self.config("set", "load.context", "64"))
+        self.ok(self.config("set", "sampling.repeat_last_n", "-1"))
+        self.assertEqual(self.ok(self.config("get", "load.context")).stdout, b"64\n")
+        shown = self.document("show")
+        self.assertEqual(shown["settings"]["load.context"], {"value": 64, "origin": "global"})
+        self.assertEqual(shown["settings"]["load.batch"], {"value": 512, "origin": "default"})
+        self.assertEqual(shown["effective"]["load"]["context"], 64)
+        self.assertEqual(sorted(self.document("show", "--set")["settings"]),
+                         ["load.context", "sampling.repeat_last_n"])
+        self.ok(self.config("reset", "load.context"))
+        self.assertEqual(sorted(self.document("show", "--set")["settings"]), ["sampling.repeat_last_n"])
+        self.ok(self.config("restore", "--generation", "1"))
+        self.assertEqual(self.document("get", "load.context")["value"], 64)
+        self.ok(self.config("reset", "--all"))
+        self.assertEqual(self.document("show", "--set")["settings"], {})
+        self.assertEqual(os.stat(self.file).st_mode & 0o777, 0o600)
+
+    def test_refusals(self):
+        self.fails(self.config("set", "load.contxt", "1", "--json"), 6, "C504")
+        self.fails(self.config("get", "load.contxt", "--json"), 6, "C504")
+        self.fails(self.config("reset", "load.contxt", "--json"), 6, "C504")
+        self.fails(self.config("set", "load.context", "-5", "--json"), 6, "C505")
+        self.fails(self.config("set", "load.kv", "q2", "--json"), 6, "C505")
+        self.fails(self.config("set", "--preset", "a", "log.level", "debug", "--json"), 6, "C516")
+        self.fails(self.config("show", "--preset", "none", "--json"), 6, "C517")
+        self.fails(self.config("reset", "--json"), 2, "X001")
+        self.fails(self.config("nonsense", "--json"), 2, "X001")
+        self.fails(self.config("restore", "--generation", "1", "--json"), 3, "F802")
+        self.assertFalse(os.path.exists(self.file))
+
+    def test_settings_arrive(self):
+        usual = self.report("-t", "1")
+        self.assertEqual((usual["context"], usual["batch"], usual["mmap"]), (256, 512, "mapped"))
+        for key, value in (("load.context", "96"), ("load.batch", "32"), ("load.threads", "1"), ("load.mmap", "false"),
+                           ("load.gpu_layers", "0"), ("load.mlock", "true")):
+            self.ok(self.config("set", key, value))
+        report = self.report()
+        self.assertEqual((report["context"], report["batch"], report["threads"]), (96, 32, 1))
+        self.assertNotEqual(report["mmap"], usual["mmap"])
+        self.assertNotEqual(report["mlock"], usual["mlock"])
+        # A model's own value over it, then a preset's stays below it, then the command line.
+        self.ok(self.config("set", "--model", self.llama, "load.context", "80"))
+        self.ok(self.config("set", "--preset", "short", "load.context", "48"))
+        self.assertEqual(self.report()["context"], 80)
+        self.assertEqual(self.report("--preset", "short")["context"], 80)
+        other = self.make("other.gguf")
+        self.assertEqual(self.report("--preset", "short", model=other)["context"], 48)
+        self.assertEqual(self.report("-c", "72")["context"], 72)
+        self.assertEqual(self.report("--no-config", "-t", "1")["context"], usual["context"])
+        self.assertEqual(self.report("--mmap", "--no-mlock")["mmap"], usual["mmap"])
+        self.fails(gguf("run", self.llama, "-p", "a", "--preset", "none", "--json", **self.there), 6, "C517")
+        self.fails(gguf("run", self.llama, "-p", "a", "--preset", "a", "--no-config", "--json", **self.there), 2,
+                   "X001")
+        shown = self.document("show", "--model", self.llama, "--set")["settings"]
+        self.assertEqual(shown["load.context"], {"value": 80, "origin": "model"})
+        # The same for a benchmark, in which the context follows from what is measured.
+        bench = json.loads(self.ok(gguf("bench", self.llama, "-p", "8", "-n", "4", "-r", "1", "--first-token-runs", "0",
+                                        "--json", **self.there)).stdout)
+        self.assertEqual((bench["threads"], bench["load_report"]["batch"]), (1, 32))
+
+    def test_answers_and_prompts(self):
+        for key, value in (("answer.max_tokens", "3"), ("sampling.temperature", "0"), ("load.threads", "1")):
+            self.ok(self.config("set", key, value))
+        run = lambda *words: json.loads(self.ok(gguf("run", self.llama, "-p", "the", "--ignore-eos", "--json", *words,
+                                                     **self.there)).stdout.splitlines()[-1])
+        first = run()
+        self.assertEqual((first["tokens"], first["stop_reason"]), (3, "length"))
+        self.assertEqual(run()["text"], first["text"])
+        self.assertEqual(run("-n", "5")["tokens"], 5)
+        plain = run("--chat")["prompt_tokens"]
+        self.ok(self.config("set", "chat.system_prompt", "the cat on the mat"))
+        self.assertGreater(run("--chat")["prompt_tokens"], plain)
+        self.assertEqual(run("--chat", "--system", "")["prompt_tokens"], plain)
+
+    def test_back_ends(self):
+        self.ok(self.config("set", "load.backend", "reference"))
+        self.assertEqual(self.report()["chosen"]["backend"], "reference")
+        self.assertEqual(self.report("--backend", "cpu")["chosen"]["backend"], "cpu")
+        report = self.report(GGUF_BACKEND="cpu")
+        self.assertEqual(report["chosen"]["backend"], "cpu")
+        self.assertIn("GGUF_BACKEND", report["overrides"][0])
+        # One that is not there: the next one, and a reason; without fallback an error.
+        self.ok(self.config("set", "load.backend", "gone"))
+        report = self.report()
+        self.assertEqual(report["chosen"]["backend"], "cpu")
+        self.assertEqual((report["steps"][0]["backend"], report["steps"][0]["result"]), ("gone", "refused"))
+        self.ok(self.config("set", "load.fallback", "false"))
+        self.fails(gguf("run", self.llama, "-p", "a", "--json", **self.there), 2, "B701")
+
+    def test_memory_limit(self):
+        self.ok(self.config("set", "load.memory_limit", "1"))
+        for words in ((), ("--in-process",)):
+            self.fails(gguf("run", self.llama, "-p", "a", "--json", *words, **self.there), 4, "R901")
+        estimate = json.loads(self.ok(gguf("estimate", self.llama, "--json", **self.there)).stdout)
+        self.assertFalse(estimate["fits"])
+        self.assertIn("load.memory_limit", estimate["sentence"])
+        self.ok(self.config("set", "load.memory_limit", "100000"))
+        self.report()
+
+    def test_log_level(self):
+        notes = lambda: gguf("run", self.llama, "-p", "a", *GREEDY[:4], **self.there).stderr
+        self.assertNotIn(b'"chosen"', notes())
+        self.ok(self.config("set", "log.level", "debug"))
+        self.assertIn(b'"chosen"', notes())
+
+    def test_default_model(self):
+        self.ok(self.config("set", "models.default", self.llama))
+        self.assertEqual(self.report("-c", "64", model="default")["context"], 64)
+
+    def write(self, text):
+        os.makedirs(os.path.dirname(self.file), exist_ok=True)
+        with open(self.file, "w") as file:
+            file.write(text)
+
+    def read(self, name="config.json"):
+        with open(os.path.join(os.path.dirname(self.file), name)) as file:
+            return file.read()
+
+    def test_damaged_file(self):
+        self.ok(self.config("set", "load.context", "64"))
+        self.ok(self.config("set", "load.context", "65"))
+        self.write('{"schema": 1, "load": {"conte')
+        done = self.ok(gguf("run", self.llama, "-p", "the", *GREEDY[:4], "--json", **self.there))
+        self.assertEqual(json.loads(done.stdout.splitlines()[-1])["load_report"]["context"], 64)
+        self.assertIn(b"C519", done.stderr)
+        self.assertEqual(self.read("config.json.broken"), '{"schema": 1, "load": {"conte')
+        self.assertTrue(self.document("validate")["valid"])
+
+    def test_newer_legacy_and_unknown(self):
+        newer = '{"schema": 99, "load": {"context": 64}}'
+        self.write(newer)
+        self.assertEqual(self.report("-t", "1")["context"], 64)
+        self.fails(self.config("set", "load.context", "5", "--json"), 6, "C503")
+        self.assertEqual(self.read(), newer)
+        legacy = '{"model_path": "/m/a.gguf", "n_ctx": 64}'
+        self.write(legacy)
+        self.assertEqual(self.report("-t", "1")["context"], 256)
+        self.fails(self.config("set", "load.context", "5", "--json"), 6, "X005")
+        self.assertEqual(self.read(), legacy)
+        self.write('{"schema": 1, "load": {"colour": "red", "context": "many"}, "mine": [1, 2]}')
+        self.assertEqual(self.document("show")["unknown"], ["load.colour", "mine"])
+        done = self.config("validate", "--json")
+        self.assertEqual(done.returncode, 6)
+        findings = json.loads(done.stdout)["findings"]
+        self.assertEqual([finding["severity"] for finding in findings], ["error", "warning", "warning"])
+        self.assertEqual(sorted(findings[0]), ["key", "place", "remedy", "sentence", "severity"])
+        self.ok(self.config("set", "load.batch", "64"))
+        self.assertEqual(json.loads(self.read()), {"schema": 1, "load": {"colour": "red", "context": "many", "batch": 64},
+                                                   "mine": [1, 2]})
+
+    def test_export(self):
+        self.ok(self.config("set", "load.context", "64"))
+        self.ok(self.config("set", "--preset", "exact", "sampling.temperature", "0.1"))
+        self.ok(self.config("set", "--model", self.llama, "load.kv", "q8_0"))
+        out = os.path.join(self.folder, "export.json")
+        self.ok(self.config("export", "-o", out))
+        with open(out) as file:
+            exported = json.load(file)
+        self.assertEqual(exported["settings"], {"load": {"context": 64}})
+        self.assertEqual(exported["presets"], {"exact": {"sampling": {"temperature": 0.1}}})
+        self.assertEqual(list(exported["models"]), [os.path.realpath(self.llama)])
+        self.assertEqual(json.loads(self.ok(self.config("export")).stdout), exported)
+        self.assertEqual(self.document("show", "--presets"), {"presets": ["exact"]})
+
+    def test_two_instances(self):
+        children = [subprocess.Popen([GGUF, "config", "set", key, value], env=dict(HOME_OF_TESTS, XDG_CONFIG_HOME=self.home))
+                    for key, value in (("load.context", "64"), ("load.batch", "64"), ("load.threads", "2"),
+                                       ("load.mlock", "true"), ("log.level", "info"), ("load.kv", "q8_0"))]
+        self.assertEqual([child.wait(timeout=60) for child in children], [0] * len(children))
+        self.assertEqual(len(self.document("show", "--set")["settings"]), len(children))
 
 
 class Signals(CliTest):

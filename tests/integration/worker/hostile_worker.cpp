@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "core/protocol/channel.h"
+#include "core/protocol/file_messages.h"
 #include "core/protocol/messages.h"
 
 namespace {
@@ -105,8 +106,46 @@ private:
             case MessageType::Prepare:
                 return send(MessageType::Prepared, frame.request, Prepared{{1, 2, 3}, true});
             case MessageType::Generate: return generate(frame);
+            case MessageType::ReadIndex: return index(frame);
+            case MessageType::ReadDetails: return details(frame);
             default: return;
         }
+    }
+    /// Does what the name of the file says.
+    void index(const Frame& frame) {
+        const auto asked = decode<ReadIndex>(frame.payload);
+        const auto says = [&](const char* word) { return asked->name.find(word) != std::string::npos; };
+        if (says("abort")) std::abort();
+        if (says("hang")) hang();
+        if (says("leave")) std::_Exit(0);
+        if (says("nonsense")) {
+            m_channel.send({MessageType::IndexFacts, frame.request, 0, {std::byte{9}}, 0}, {}, never()).ok();
+            return;
+        }
+        if (says("another")) return send(MessageType::IndexFacts, frame.request + 9, IndexFacts{});
+        IndexFacts facts;
+        facts.architecture = says("lies") ? std::string(5000, 'a') : "arch";
+        facts.tensors = 1;
+        if (says("lies")) {
+            facts.parameters = ~std::uint64_t{0};
+            facts.types = {{"F99", ~std::uint64_t{0}, ~std::uint64_t{0}}, {"", 0, 0}};
+            facts.splitCount = 0xFFFFFFFF;
+        }
+        send(MessageType::IndexFacts, frame.request, facts);
+    }
+    void details(const Frame& frame) {
+        FileDetails page;
+        if (m_how == "empty pages without end") {
+            while (true)
+                send(MessageType::FileDetails, frame.request, page);
+        }
+        page.metadata.resize(1000, {"key", "u32", 1, "1", false});
+        if (m_how == "pages without end") {
+            while (true)
+                send(MessageType::FileDetails, frame.request, page);
+        }
+        page.last = true;
+        send(MessageType::FileDetails, frame.request, page);
     }
     void greet() {
         Ready ready{kProtocolVersion, {}};

@@ -4,6 +4,7 @@
 // A document that is never lost, whatever stands in its place: the faults of content and of process that
 // concern our own files.
 
+#include <QElapsedTimer>
 #include <QTest>
 
 #include "core/app/storage/file_steps.h"
@@ -72,6 +73,8 @@ private Q_SLOTS:
     void theLockIsHeld();
     void linksAndModes();
     void tooLargeIsNotWritten();
+    void aMillionKeys();
+    void generationsComeBack();
 };
 
 void TestJsonDocument::paths() {
@@ -446,6 +449,43 @@ void TestJsonDocument::tooLargeIsNotWritten() {
     QCOMPARE(document.save().error().code(), Errc::C501);
     QCOMPARE(*files.get(kPath), good(1));
     QCOMPARE(files.paths(), std::vector<std::string>{kPath});
+}
+
+/// 29: read, changed and saved in seconds; with line breaks it would be too large to be read again.
+void TestJsonDocument::aMillionKeys() {
+    MemoryFiles files;
+    std::string text = "{\"schema\":1";
+    for (int i = 0; i < 1'000'000; ++i)
+        text += ",\"k" + std::to_string(i) + "\":0";
+    files.put(kPath, text + "}");
+    QElapsedTimer timer;
+    timer.start();
+    auto document = open(files);
+    QCOMPARE(document.state(), DocumentState::Good);
+    document.set({"a"}, 1);
+    const Status saved = document.save();
+    QVERIFY2(saved.ok(), saved.ok() ? "" : saved.error().toString().c_str());
+    QCOMPARE(open(files).value().size(), std::size_t{1'000'002});
+    QVERIFY(timer.elapsed() < 60'000);
+}
+
+void TestJsonDocument::generationsComeBack() {
+    MemoryFiles files;
+    QCOMPARE(open(files).restoreGeneration(1).error().code(), Errc::F802);
+    for (int number = 1; number <= 5; ++number)
+        files.put(kPath + ("." + std::to_string(number)), good(-number));
+    files.put(kPath, good(1));
+    // The oldest one too, though it leaves the row of generations when they turn.
+    auto document = open(files);
+    QVERIFY(document.restoreGeneration(5).ok());
+    QVERIFY(same(document.value()["a"], Json(-5)));
+    QCOMPARE(*files.get(kPath), good(-5));
+    QCOMPARE(*files.get("/c/config.json.1"), good(1));
+    files.put("/c/config.json.2", "rubbish");
+    QCOMPARE(document.restoreGeneration(2).error().code(), Errc::C501);
+    files.put(kPath, R"({"schema":99})");
+    QCOMPARE(document.restoreGeneration(1).error().code(), Errc::C503);
+    QCOMPARE(*files.get(kPath), std::string(R"({"schema":99})"));
 }
 
 QTEST_GUILESS_MAIN(TestJsonDocument)
