@@ -44,7 +44,7 @@ Result<std::vector<app::SuiteModel>> modelsOf(const Context& context) {
         models.push_back({context.arguments.operands().front(), path, std::nullopt});
         return models;
     }
-    app::ModelLibrary library(libraryOptions());
+    app::ModelLibrary library(libraryOptions(context));
     LOADER_TRY(const app::LibrarySnapshot* found, library.refresh({}, context.cancel));
     for (const app::LibraryEntry& entry : found->entries) {
         if (entry.kind != app::LibraryKind::Model) continue;

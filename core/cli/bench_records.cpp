@@ -106,7 +106,9 @@ Result<Json> BenchRecords::add(const app::Measurement& measurement) {
     const std::vector<app::Regression> regressions = app::regressionsOf(measurement, m_content.measurements);
     json["regressions"] = app::regressionsJson(regressions);
     for (const app::Regression& regression : regressions)
-        m_text += "Warning      slower than usual. " + regression.sentence + "\n";
+        m_text += std::string("Warning      ") +
+                  (regression.figure == app::Figure::Memory ? "more memory" : "slower") + " than usual. " +
+                  regression.sentence + "\n";
     if (m_keepsHistory)
         ignoreErrorBecause("a history may have gaps; what was measured is shown all the same",
                            m_history.append(measurement));

@@ -95,6 +95,19 @@ constexpr std::array kDoctor = {
     OptionSpec{"quick", 0, {}, "Measure no memory"},
 };
 
+constexpr std::array kMigrate = {
+    OptionSpec{"from", 0, "PATH",
+               "Only this file or folder (default: wherever older versions keep settings)"},
+    OptionSpec{"dry-run", 0, {}, "Only tell what would be taken over"},
+    OptionSpec{"yes", 'y', {}, "Do not ask"},
+    OptionSpec{"no-test-load", 0, {}, "Do not load the default model to prove the settings"},
+};
+constexpr std::array kRollback = {
+    OptionSpec{"complete", 0, {}, "Also window positions, recent files and logs, not settings alone"},
+    OptionSpec{"to", 0, "BACKUP", "To this backup (default: that of the last migration)"},
+    OptionSpec{"force", 0, {}, "Also files that changed since; they are backed up first"},
+    OptionSpec{"dry-run", 0, {}, "Only tell what would be restored"},
+};
 constexpr std::array kConfig = {
     OptionSpec{"model", 0, "PATH", "Settings of this model file"},
     OptionSpec{"preset", 0, "NAME", "Settings of this preset"},
@@ -150,10 +163,11 @@ const std::vector<CommandSpec>& table() {
         {"config", "Show or change the configuration",
          "show|get KEY|set KEY VALUE|reset [KEY]|validate|backup|restore|export", 0, 1000,
          Groups{kConfig, kCommonOptions}, configCommand},
-        {"migrate", "Take over settings of an older version", "", 0, 1000, Groups{kCommonOptions}, nullptr},
+        {"migrate", "Take over settings of an older version", "", 0, 0, Groups{kMigrate, kCommonOptions},
+         migrateCommand},
         {"import", "Take over settings, models and chats of another program", "[APP|PATH] [PATH]", 0, 2,
          Groups{kImport, kCommonOptions}, importCommand},
-        {"rollback", "Undo a migration", "", 0, 1000, Groups{kCommonOptions}, nullptr},
+        {"rollback", "Undo a migration", "", 0, 0, Groups{kRollback, kCommonOptions}, rollbackCommand},
         {"doctor", "Look for problems, and write a support report", "", 0, 0, Groups{kDoctor, kCommonOptions},
          doctorCommand},
     };

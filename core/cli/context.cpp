@@ -100,7 +100,7 @@ const std::span<const OptionSpec> kGenerationOptions = kGeneration;
 Result<std::string> modelPath(const Context& context) {
     std::string model = context.arguments.operands().front();
     if (model == "default") model = configuration(context).store().get<app::settings::ModelsDefault>();
-    return resolveModel(model, context.cancel);
+    return resolveModel(model, context.cancel, !context.arguments.has("no-config"));
 }
 
 namespace {

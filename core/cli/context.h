@@ -96,6 +96,8 @@ Result<int> modelsCommand(Context& context);
 Result<int> backendsCommand(Context& context);
 Result<int> hardwareCommand(Context& context);
 Result<int> doctorCommand(Context& context);
+Result<int> migrateCommand(Context& context);
+Result<int> rollbackCommand(Context& context);
 Result<int> configCommand(Context& context);
 
 }  // namespace loader::cli

@@ -11,6 +11,7 @@
 
 #include "core/app/backend_manager/probe_convert.h"
 #include "core/app/models/machine_situation.h"
+#include "core/cli/configuration.h"
 #include "core/engine/base/memory_facts.h"
 #include "core/engine/base/thread_pool.h"
 
@@ -39,9 +40,22 @@ std::vector<std::string> textList(const Json& value) {
     return texts;
 }
 
-std::vector<std::string> defaultOf(std::string_view key) {
-    const app::SettingSpec* setting = app::findSetting(key);
-    return setting ? textList(setting->defaultValue()) : std::vector<std::string>();
+/// What decides about the library; without the files of `gguf config` the defaults.
+struct LibrarySettings {
+    std::vector<std::string> folders;
+    std::vector<std::string> quantOrder;
+};
+
+LibrarySettings readSettings(bool useConfiguration) {
+    LibrarySettings settings;
+    const auto of = [useConfiguration](std::string_view key) {
+        if (!useConfiguration) return textList(app::findSetting(key)->defaultValue());
+        Configuration own;
+        return textList(own.store().get(key));
+    };
+    settings.folders = of(app::settings::kModelsFolders);
+    settings.quantOrder = of(app::settings::kModelsQuantOrder);
+    return settings;
 }
 
 }  // namespace
@@ -56,28 +70,33 @@ std::string dataFolder() {
     return home.empty() ? home : home + "/gguf-loader";
 }
 
-app::LibraryOptions libraryOptions() {
+app::LibraryOptions libraryOptions(bool useConfiguration) {
+    const LibrarySettings settings = readSettings(useConfiguration);
     app::LibraryOptions options;
-    options.places = placesOf(defaultOf(app::settings::kModelsFolders));
+    options.places = placesOf(settings.folders);
     options.dataFolder = dataFolder();
     options.worker = workerOptions();
     options.applicationVersion = LOADER_VERSION;
-    options.rules.quantOrder = defaultOf(app::settings::kModelsQuantOrder);
+    options.rules.quantOrder = settings.quantOrder;
     // A file larger than the memory can be mapped, but hardly used.
     options.rules.mostBytes = readMemoryFacts().total;
     return options;
 }
 
+app::LibraryOptions libraryOptions(const Context& context) {
+    return libraryOptions(!context.arguments.has("no-config"));
+}
+
 std::vector<std::string> modelFolders() {
     std::vector<std::string> folders;
-    for (const app::LibraryPlace& place : placesOf(defaultOf(app::settings::kModelsFolders))) {
+    for (const app::LibraryPlace& place : placesOf(readSettings(true).folders)) {
         if (place.kind == app::PlaceKind::Folder) folders.push_back(place.path);
     }
     return folders;
 }
 
-Result<std::string> resolveModel(const std::string& model, CancelToken cancel) {
-    app::ModelLibrary library(libraryOptions());
+Result<std::string> resolveModel(const std::string& model, CancelToken cancel, bool useConfiguration) {
+    app::ModelLibrary library(libraryOptions(useConfiguration));
     return library.resolve(model, cancel);
 }
 
@@ -157,20 +176,10 @@ Result<app::CheckedMachine> checkedMachine(CancelToken cancel) {
     return machine;
 }
 
-app::SettingValues valuesOf(const host::LoadRequest& request) {
-    app::SettingValues values;
-    values[std::string(app::settings::kLoadContext)] = request.contextTokens;
-    values[std::string(app::settings::kLoadThreads)] = request.threads;
-    values[std::string(app::settings::kLoadBatch)] = request.batchTokens;
-    values[std::string(app::settings::kLoadBackend)] = request.backend;
-    values[std::string(app::settings::kLoadDevice)] = request.device;
-    values[std::string(app::settings::kLoadMmap)] = request.useMmap;
-    values[std::string(app::settings::kLoadMlock)] = request.lockMemory;
-    values[std::string(app::settings::kLoadKv)] = request.kv == backend::KvType::Q8_0 ? "q8_0" : "f16";
-    Json layers = "auto";
-    if (request.gpuLayers.kind == host::GpuLayers::Kind::All) layers = "all";
-    if (request.gpuLayers.kind == host::GpuLayers::Kind::Number) layers = request.gpuLayers.number;
-    values[std::string(app::settings::kLoadGpuLayers)] = std::move(layers);
+app::CheckedValues valuesOf(const app::EffectiveSettings& settings) {
+    app::CheckedValues values;
+    for (const auto& [key, value] : settings.all())
+        values.emplace(key, value.value);
     return values;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/app/config/effective_settings.h"
 #include "core/app/library/model_library.h"
 #include "core/app/models/settings_check.h"
 #include "core/cli/context.h"
@@ -17,12 +18,15 @@ namespace loader::cli {
 std::string guidePath();
 /// The folder of this application's data: index, book, chats.
 std::string dataFolder();
-app::LibraryOptions libraryOptions();
+app::LibraryOptions libraryOptions(bool useConfiguration = true);
+/// As --no-config says.
+app::LibraryOptions libraryOptions(const Context& context);
 /// Folders of the user, for whoever wants to know their disks.
 std::vector<std::string> modelFolders();
 
 /// MODEL of a command that loads it. @errors F802, D310, D313, C518, X002
-Result<std::string> resolveModel(const std::string& model, CancelToken cancel);
+/// @param useConfiguration false for --no-config
+Result<std::string> resolveModel(const std::string& model, CancelToken cancel, bool useConfiguration = true);
 
 Json entryJson(const app::LibrarySnapshot& library, const app::LibraryEntry& entry);
 /// "1.2 G", "350.0 M", "4.0 k".
@@ -32,8 +36,8 @@ std::string column(const std::string& text, std::size_t width);
 
 /// What this machine is, for the check of settings. Asks back ends, or takes what they said before.
 Result<app::CheckedMachine> checkedMachine(CancelToken cancel);
-/// The load options of the command line, under the keys of the settings.
-app::SettingValues valuesOf(const host::LoadRequest& request);
+/// Every effective value by its key.
+app::CheckedValues valuesOf(const app::EffectiveSettings& settings);
 Json findingJson(const app::SettingFinding& finding);
 
 // The parts of `gguf models`, one file each.

@@ -12,6 +12,7 @@
 
 #include "core/cli/commands.h"
 #include "core/cli/context.h"
+#include "core/cli/migration_access.h"
 
 namespace {
 
@@ -68,6 +69,7 @@ int runCommandLine(const std::vector<std::string>& words, Output& output) {
         output.write(helpOf(*command));
         return 0;
     }
+    noteOlderSettings(output, command->name);
     Context context{*arguments, output, g_interrupted};
     auto status = command->run(context);
     // A closed pipe is how a reader says that it has enough.

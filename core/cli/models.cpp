@@ -4,6 +4,7 @@
 // gguf models: what the library holds, and what is added to it and taken away. A file that cannot be read is
 // listed with its code.
 
+#include "core/cli/configuration.h"
 #include "core/cli/library_access.h"
 #include "core/engine/base/memory_facts.h"
 
@@ -93,6 +94,26 @@ Result<std::string> operand(const Context& context, const char* what) {
     return Error(Errc::X001, {"gguf models " + operands[0] + " takes " + what + "."});
 }
 
+/// Puts a folder into the setting models.folders, or takes it out. @return whether anything changed
+/// @errors those of saving the configuration
+Result<bool> changeFolders(const Context& context, const std::string& folder, bool adds) {
+    // The user's file, whatever --no-config says about reading it.
+    app::ConfigStore& store = configuration(context).store();
+    std::string path = app::ConfigStore::modelKey(folder);
+    while (path.size() > 1 && (path.back() == '/' || path.back() == '\\') && path[path.size() - 2] != ':')
+        path.pop_back();
+    Json before = store.get(app::settings::kModelsFolders);
+    Json after = Json::array();
+    for (const Json& one : before) {
+        if (one != path) after.push_back(one);
+    }
+    if (adds) after.push_back(path);
+    if (after == before) return false;
+    LOADER_CHECK(store.set(app::settings::kModelsFolders, after));
+    LOADER_CHECK(store.save());
+    return true;
+}
+
 struct Part {
     const char* name;
     Result<int> (*run)(Context&);
@@ -111,7 +132,7 @@ constexpr Part kParts[] = {
 }  // namespace
 
 Result<int> listModels(Context& context, bool again) {
-    app::ModelLibrary library(libraryOptions());
+    app::ModelLibrary library(libraryOptions(context));
     ProgressLine progress("Reading headers");
     LOADER_TRY(const app::LibrarySnapshot* found,
                library.refresh(
@@ -127,13 +148,19 @@ Result<int> listModels(Context& context, bool again) {
 
 Result<int> addModel(Context& context) {
     LOADER_TRY(const std::string path, operand(context, "the path of a file or a folder"));
-    app::ModelLibrary library(libraryOptions());
-    app::AddedModel added;
-    added.path = path;
-    added.name = context.arguments.text("name").value_or("");
-    added.projector = context.arguments.text("projector").value_or("");
-    added.sha256 = context.arguments.text("sha256").value_or("");
-    LOADER_CHECK(library.add(added));
+    LOADER_TRY(const app::FileIdentity identity, app::identify(path));
+    if (identity.kind == app::FileIdentity::Kind::Folder) {
+        LOADER_CHECK(changeFolders(context, path, true));
+    } else {
+        app::ModelLibrary library(libraryOptions(context));
+        app::AddedModel added;
+        added.path = path;
+        added.name = context.arguments.text("name").value_or("");
+        added.projector = context.arguments.text("projector").value_or("");
+        added.sha256 = context.arguments.text("sha256").value_or("");
+        LOADER_CHECK(library.add(added));
+    }
+    app::ModelLibrary library(libraryOptions(true));
     LOADER_TRY(const app::LibrarySnapshot* found, library.refresh({}, context.cancel));
     if (context.output.json())
         context.output.writeJson({{"added", path}, {"models", found->entries.size()}});
@@ -145,17 +172,20 @@ Result<int> addModel(Context& context) {
 
 Result<int> removeModel(Context& context) {
     LOADER_TRY(const std::string model, operand(context, "a model, a file or a folder"));
-    app::ModelLibrary library(libraryOptions());
+    app::ModelLibrary library(libraryOptions(context));
     const bool deletes = context.arguments.has("delete");
+    LOADER_TRY(const bool folder, deletes ? Result<bool>(false) : changeFolders(context, model, false));
     std::string path = model;
-    auto entry = library.find(model, context.cancel);
-    if (entry.ok()) path = entry->path;
-    if (deletes) {
-        if (!entry.ok()) return entry.error();
-        const bool sure = context.arguments.has("yes");
-        LOADER_CHECK(library.deleteFiles(*entry, sure ? app::Consent::Anything : app::Consent::OwnOnly));
-    } else {
-        LOADER_CHECK(library.forget(path));
+    if (!folder) {
+        auto entry = library.find(model, context.cancel);
+        if (entry.ok()) path = entry->path;
+        if (deletes) {
+            if (!entry.ok()) return entry.error();
+            const bool sure = context.arguments.has("yes");
+            LOADER_CHECK(library.deleteFiles(*entry, sure ? app::Consent::Anything : app::Consent::OwnOnly));
+        } else {
+            LOADER_CHECK(library.forget(path));
+        }
     }
     if (context.output.json())
         context.output.writeJson({{"removed", path}, {"deleted", deletes}});

@@ -8,6 +8,7 @@
 #include "core/app/library/model_inspection.h"
 #include "core/app/models/estimator.h"
 #include "core/app/storage/json_text.h"
+#include "core/cli/configuration.h"
 #include "core/cli/library_access.h"
 #include "core/engine/base/memory_facts.h"
 
@@ -157,7 +158,7 @@ void print(Output& output, const Json& json, const app::ModelInspection& model, 
 Result<int> inspectLibraryModel(Context& context) {
     const auto operands = context.arguments.operands();
     if (operands.size() != 2) return Error(Errc::X001, {"gguf models inspect takes a model."});
-    app::ModelLibrary library(libraryOptions());
+    app::ModelLibrary library(libraryOptions(context));
     LOADER_TRY(const std::string path, library.resolve(operands[1], context.cancel));
     // A file outside the library is no fault: then its neighbours are not known.
     std::optional<app::LibraryEntry> entry;
@@ -167,11 +168,11 @@ Result<int> inspectLibraryModel(Context& context) {
                app::inspectModel(path, architecture, workerOptions(), context.cancel));
     Json json = inspectionJson(path, model, entry, context.arguments.has("tensors"));
     if (model.facts) {
-        LOADER_TRY(const host::LoadRequest request, loadRequestFor(context, path));
+        LOADER_TRY(const app::EffectiveSettings settings, effectiveSettings(context, path));
         LOADER_TRY(const app::CheckedMachine machine, checkedMachine(context.cancel));
         json["findings"] = Json::array();
         for (const app::SettingFinding& finding :
-             app::checkSettings(valuesOf(request), *model.facts, machine))
+             app::checkSettings(valuesOf(settings), *model.facts, machine))
             json["findings"].push_back(findingJson(finding));
     }
     if (context.output.json())

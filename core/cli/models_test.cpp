@@ -83,7 +83,7 @@ Result<Tested> testOne(Context& context, const std::string& name, const std::str
 }
 
 Result<std::vector<Tested>> testAll(Context& context) {
-    app::ModelLibrary library(libraryOptions());
+    app::ModelLibrary library(libraryOptions(context));
     LOADER_TRY(const app::LibrarySnapshot* found, library.refresh({}, context.cancel));
     std::vector<Tested> all;
     for (const app::LibraryEntry& entry : found->entries) {
@@ -111,7 +111,7 @@ Json outcomeJson(const app::HashOutcome& outcome) {
 
 /// Those that somebody promised something about, or the one that is named.
 Result<std::vector<app::LibraryEntry>> entriesToVerify(Context& context) {
-    app::ModelLibrary library(libraryOptions());
+    app::ModelLibrary library(libraryOptions(context));
     LOADER_TRY(const app::LibrarySnapshot* found, library.refresh({}, context.cancel));
     const auto operands = context.arguments.operands();
     std::vector<app::LibraryEntry> entries;
@@ -149,7 +149,8 @@ Result<int> testModels(Context& context) {
         }
         return 0;
     }
-    LOADER_TRY(const std::string path, resolveModel(operands[1], context.cancel));
+    LOADER_TRY(const std::string path,
+               resolveModel(operands[1], context.cancel, !context.arguments.has("no-config")));
     LOADER_TRY(const Tested tested, testOne(context, operands[1], path, std::nullopt));
     if (context.output.json())
         context.output.writeJson(testJson(tested));

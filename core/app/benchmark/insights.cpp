@@ -63,16 +63,18 @@ struct Fall {
     double after = 0.0;
 };
 
-/// Means find the place, because every answer counts; medians say how far it fell.
+/// Means find the place, because every answer counts (though none for more than twice the median); medians
+/// say how far it fell.
 std::optional<Fall> fallOf(const std::vector<double>& speeds) {
     std::optional<Fall> best;
     double largest = 0.0;
+    const double most = 2.0 * medianOf(speeds);
     double total = 0.0;
     for (const double speed : speeds)
-        total += speed;
+        total += std::min(speed, most);
     double sum = 0.0;
     for (std::size_t at = 1; at + kFewestAfter <= speeds.size(); ++at) {
-        sum += speeds[at - 1];
+        sum += std::min(speeds[at - 1], most);
         if (at < kFewestBefore) continue;
         const auto count = static_cast<double>(at);
         const auto rest = static_cast<double>(speeds.size() - at);

@@ -60,6 +60,7 @@ struct SettingSpec {
 /// The schema that this program writes.
 inline constexpr int kConfigSchema = 1;
 
+#ifndef Q_MOC_RUN  // moc reads the headers of plugins, and stumbles over raw strings in arguments of macros
 enum class SettingIndex : std::uint16_t {
 #define LOADER_SETTING(name, ...) name,
 #include "core/app/config/settings.inc"
@@ -70,6 +71,7 @@ namespace settings {
 #define LOADER_SETTING(name, key, ...) inline constexpr std::string_view k##name = key;
 #include "core/app/config/settings.inc"
 }  // namespace settings
+#endif
 
 std::span<const SettingSpec> allSettings();
 /// Null where there is no such setting.

@@ -41,10 +41,7 @@ void eachWithPath(const Json& document, const char* key, const Take& take) {
 }
 
 Json jsonOf(const BookPages& pages) {
-    Json document = {{"schema", ModelBook::kSchema},
-                     {"models", Json::array()},
-                     {"folders", pages.folders},
-                     {"made", Json::array()}};
+    Json document = {{"schema", ModelBook::kSchema}, {"models", Json::array()}, {"made", Json::array()}};
     for (const AddedModel& model : pages.models) {
         Json entry = {{"path", model.path}};
         if (!model.name.empty()) entry["name"] = model.name;
@@ -86,11 +83,6 @@ Result<BookPages> ModelBook::parse(const std::string& text) {
         file.identity.inode = numberAt<std::uint64_t>(entry, "inode");
         pages.made.push_back(std::move(file));
     });
-    const auto folders = document.find("folders");
-    if (folders == document.end() || !folders->is_array()) return pages;
-    for (const Json& folder : *folders) {
-        if (folder.is_string()) pages.folders.push_back(folder.get<std::string>());
-    }
     return pages;
 }
 

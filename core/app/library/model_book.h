@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: GGUF Loader contributors
 //
-// What the library must never forget: folders and single files that were added, and which files this program
-// made itself, the only ones that it deletes without a second yes. A small JSON file beside the index,
-// written as a whole; the index can be thrown away, this cannot. Layout: docs/library.md.
+// What the library must never forget: single files that were added, and which files this program made itself,
+// the only ones that it deletes without a second yes. A small JSON file beside the index, written as a whole;
+// the index can be thrown away, this cannot. Layout: docs/library.md.
 #pragma once
 
 #include <functional>
@@ -31,7 +31,6 @@ struct MadeFile {
 
 struct BookPages {
     std::vector<AddedModel> models;
-    std::vector<std::string> folders;
     std::vector<MadeFile> made;
 };
 

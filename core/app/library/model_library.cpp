@@ -100,8 +100,6 @@ Result<std::vector<LibraryPlace>> ModelLibrary::places() {
     const auto cache =
         std::find_if(all.begin(), all.end(), [](const LibraryPlace& place) { return isCache(place.kind); });
     std::vector<LibraryPlace> added;
-    for (const std::string& folder : pages.folders)
-        added.push_back({PlaceKind::Folder, folder, {}, {}, {}, false});
     for (const AddedModel& model : pages.models)
         added.push_back({PlaceKind::Single, model.path, model.name, model.projector, model.sha256, false});
     // What the user chose comes before what other programs keep.
@@ -342,7 +340,7 @@ Status ModelLibrary::add(const AddedModel& model) {
     AddedModel added = model;
     added.path = absolute(model.path);
     LOADER_TRY(const FileIdentity identity, identify(added.path));
-    if (identity.kind == FileIdentity::Kind::Folder) return addFolder(added.path);
+    if (identity.kind == FileIdentity::Kind::Folder) return Error(Errc::F803, {"a folder"}, added.path);
     if (identity.kind != FileIdentity::Kind::File)
         return Error(Errc::F803, {"a device or a pipe"}, added.path);
     if (!beginsAsModel(added.path)) return Error(Errc::GG002, {}, added.path);
@@ -354,24 +352,11 @@ Status ModelLibrary::add(const AddedModel& model) {
     });
 }
 
-Status ModelLibrary::addFolder(const std::string& folder) {
-    const std::string path = absolute(folder);
-    LOADER_TRY(const FileIdentity identity, identify(path));
-    if (identity.kind != FileIdentity::Kind::Folder) return Error(Errc::F803, {"no folder"}, path);
-    m_fresh = false;
-    return m_book.change([&](BookPages& pages) -> Status {
-        if (std::find(pages.folders.begin(), pages.folders.end(), path) == pages.folders.end())
-            pages.folders.push_back(path);
-        return {};
-    });
-}
-
 Status ModelLibrary::forget(const std::string& path) {
     const std::string whole = absolute(path);
     std::size_t removed = 0;
     LOADER_CHECK(m_book.change([&](BookPages& pages) -> Status {
         removed += std::erase_if(pages.models, [&](const AddedModel& old) { return old.path == whole; });
-        removed += std::erase(pages.folders, whole);
         return {};
     }));
     index();
@@ -382,7 +367,7 @@ Status ModelLibrary::forget(const std::string& path) {
         ++removed;
     }
     m_fresh = false;
-    if (removed == 0) return Error(Errc::D304, {"file or folder in the library that was added to it"}, whole);
+    if (removed == 0) return Error(Errc::D304, {"file or folder that was added to the library"}, whole);
     return {};
 }
 

@@ -60,10 +60,9 @@ public:
     /// path. @errors as find()
     Result<std::string> resolve(const std::string& model, CancelToken cancel);
 
-    /// A file or a folder. @errors F802 … F805, C503, C506, F806
+    /// A single file; folders are the setting models.folders. @errors F802 … F805, GG002, C503, C506, F806
     Status add(const AddedModel& model);
-    Status addFolder(const std::string& folder);
-    /// Forgets a file or a folder that was added, or a file that is missing; touches none.
+    /// Forgets a file that was added, or one that is missing; touches none.
     /// @errors D304 it was not added and is not missing
     Status forget(const std::string& path);
     /// Remembers that this program made a file. @errors F802 … F805, C503, C506, F806

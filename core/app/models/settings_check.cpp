@@ -20,7 +20,7 @@ constexpr const char* kProcessor = "cpu";
 
 class Check {
 public:
-    Check(const SettingValues& values, const protocol::ModelFacts& facts, const CheckedMachine& machine)
+    Check(const CheckedValues& values, const protocol::ModelFacts& facts, const CheckedMachine& machine)
         : m_values(values), m_facts(facts), m_machine(machine) {}
 
     std::vector<SettingFinding> run() {
@@ -280,7 +280,7 @@ private:
             "Raise load.memory_limit, set it to 0, or lower load.context.");
     }
 
-    const SettingValues& m_values;
+    const CheckedValues& m_values;
     const protocol::ModelFacts& m_facts;
     const CheckedMachine& m_machine;
     std::vector<SettingFinding> m_findings;
@@ -297,7 +297,7 @@ const char* nameOf(Severity severity) {
     return "note";
 }
 
-std::vector<SettingFinding> checkSettings(const SettingValues& values, const protocol::ModelFacts& facts,
+std::vector<SettingFinding> checkSettings(const CheckedValues& values, const protocol::ModelFacts& facts,
                                           const CheckedMachine& machine) {
     return Check(values, facts, machine).run();
 }

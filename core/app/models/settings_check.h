@@ -57,12 +57,12 @@ struct CheckedMachine {
 };
 
 /// Effective values by key; what is absent has its default.
-using SettingValues = std::map<std::string, Json, std::less<>>;
+using CheckedValues = std::map<std::string, Json, std::less<>>;
 
 /// Errors first, in the order of the settings within a severity; empty where nothing is to be said.
 /// @param facts of the model, with the plans of the back ends that are to be judged
 /// @thread any; pure
-std::vector<SettingFinding> checkSettings(const SettingValues& values, const protocol::ModelFacts& facts,
+std::vector<SettingFinding> checkSettings(const CheckedValues& values, const protocol::ModelFacts& facts,
                                           const CheckedMachine& machine);
 
 }  // namespace loader::app

@@ -120,9 +120,8 @@ private:
                    const std::string& blob) {
         const bool missing = !isFile(blob);
         if (kind == "projector") {
-            if (m_model.path.empty()) return walk.ignore(key, digest, "It belongs to no model");
-            return m_sink.model(walk.at(key), m_model,
-                                missing ? "Its projector is missing at present" : "Its projector");
+            const bool alone = m_model.path.empty();
+            return walk.ignore(key, digest, alone ? "It belongs to no model" : kOfTheModel);
         }
         const bool foreign = !missing && !isGguf(blob);
         if (foreign) return walk.ignore(key, digest, "It is no GGUF file, and cannot be loaded");

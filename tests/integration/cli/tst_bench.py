@@ -299,7 +299,7 @@ class Settings(BenchTest):
         self.assertEqual((kept["load"]["context"], kept["load"]["batch"]), (2048, 64))
         # It acts on what is loaded.
         report = json.loads(self.gguf("run", long, "-p", "a", *Use.GREEDY, "--json").stdout.splitlines()[-1])["load_report"]
-        self.assertEqual(report.get("context", 2048), 2048)
+        self.assertEqual(report["context"], 2048)
         reverted = self.json("recommend", long, "--revert")["reverted"]
         self.assertFalse(any(change["left_alone"] for change in reverted))
         self.assertEqual(self.model_settings(), before)

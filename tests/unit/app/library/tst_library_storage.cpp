@@ -244,7 +244,6 @@ void LibraryStorage::bookComesBack() {
     QVERIFY(book.read().ok() && book.read()->models.empty());
     QVERIFY(book.change([](BookPages& pages) -> Status {
                     pages.models.push_back({"/a/ü.gguf", "name", "/a/p.gguf", "ab"});
-                    pages.folders = {"/x", "/y"};
                     pages.made.push_back({"/z", {FileIdentity::Kind::File, ~std::uint64_t{0}, -7, 0, 1, 2}});
                     return {};
                 })
@@ -253,7 +252,6 @@ void LibraryStorage::bookComesBack() {
     QVERIFY(pages.ok());
     QCOMPARE(pages->models.at(0).path, std::string("/a/ü.gguf"));
     QCOMPARE(pages->models.at(0).projector, std::string("/a/p.gguf"));
-    QCOMPARE(pages->folders, (std::vector<std::string>{"/x", "/y"}));
     QCOMPARE(pages->made.at(0).identity.bytes, ~std::uint64_t{0});
     QCOMPARE(pages->made.at(0).identity.modified, std::int64_t{-7});
 }
@@ -305,13 +303,13 @@ void LibraryStorage::refusedChange() {
     const std::string path = folder.filePath("models.json").toStdString();
     ModelBook book(path);
     QVERIFY(book.change([](BookPages& pages) -> Status {
-                    pages.folders = {"/x"};
+                    pages.models.push_back({"/x", {}, {}, {}});
                     return {};
                 })
                 .ok());
     const std::string before = contentOf(path);
     const auto refused = book.change([](BookPages& pages) -> Status {
-        pages.folders.clear();
+        pages.models.clear();
         return Error(Errc::X002);
     });
     QCOMPARE(refused.error().code(), Errc::X002);
@@ -326,13 +324,14 @@ void LibraryStorage::bookOfTwoPrograms() {
     for (int i = 0; i < 10; ++i) {
         for (ModelBook* book : {&one, &two}) {
             QVERIFY(book->change([&](BookPages& pages) -> Status {
-                            pages.folders.push_back((book == &one ? "/one" : "/two") + std::to_string(i));
+                            pages.models.push_back(
+                                {(book == &one ? "/one" : "/two") + std::to_string(i), {}, {}, {}});
                             return {};
                         })
                         .ok());
         }
     }
-    QCOMPARE(one.read()->folders.size(), std::size_t{20});
+    QCOMPARE(one.read()->models.size(), std::size_t{20});
 }
 
 }  // namespace loader::app

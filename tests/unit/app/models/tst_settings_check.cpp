@@ -31,7 +31,7 @@ CheckedMachine machineWith(std::uint64_t memory) {
 }
 
 /// "severity key" of each.
-std::vector<std::string> said(const SettingValues& values, const protocol::ModelFacts& facts,
+std::vector<std::string> said(const CheckedValues& values, const protocol::ModelFacts& facts,
                               const CheckedMachine& machine) {
     std::vector<std::string> lines;
     for (const SettingFinding& finding : checkSettings(values, facts, machine)) {
@@ -99,14 +99,14 @@ void SettingsCheckTest::each() {
     QFETCH(const QString, expected);
     test::MadeUpModel model;
     model.trainedContext = 8192;
-    const SettingValues values = {{key.toStdString(), Json::parse(value.toStdString())}};
+    const CheckedValues values = {{key.toStdString(), Json::parse(value.toStdString())}};
     const Lines wanted = expected.isEmpty() ? Lines{} : Lines{expected.toStdString()};
     QCOMPARE(said(values, test::madeUpFacts(model), machineWith(64 * kGiB)), wanted);
 }
 
 void SettingsCheckTest::memoryOfTheMachine() {
     const auto facts = test::madeUpFacts({});
-    const SettingValues values = {{std::string(settings::kLoadContext), 131072}};
+    const CheckedValues values = {{std::string(settings::kLoadContext), 131072}};
     auto findings = checkSettings(values, facts, machineWith(8 * kGiB));
     QCOMPARE(findings.size(), std::size_t{1});
     QCOMPARE(findings[0].severity, Severity::Error);
@@ -130,7 +130,7 @@ void SettingsCheckTest::memoryLimit() {
     QCOMPARE(with(0), Lines{});
     QCOMPARE(with(60'000), Lines{});
     QCOMPARE(with(1000), Lines{"error load.memory_limit"});
-    SettingValues locked = {{std::string(settings::kLoadMlock), true}};
+    CheckedValues locked = {{std::string(settings::kLoadMlock), true}};
     CheckedMachine machine = machineWith(64 * kGiB);
     QCOMPARE(said(locked, facts, machine), Lines{});
     machine.lockable = 8 * kMiB;
@@ -184,7 +184,7 @@ void SettingsCheckTest::whatTheBackEndCannot() {
 
 void SettingsCheckTest::valuesOfAnotherType() {
     // Keys alone are checked elsewhere; here nothing may crash or be made up.
-    SettingValues values;
+    CheckedValues values;
     for (const SettingSpec& setting : allSettings())
         values[std::string(setting.key)] = Json::array({1, "x", nullptr});
     QVERIFY(checkSettings(values, test::madeUpFacts({}), machineWith(64 * kGiB)).size() < 10);
@@ -198,7 +198,7 @@ void SettingsCheckTest::valuesOfAnotherType() {
 }
 
 void SettingsCheckTest::worstFirst() {
-    const SettingValues values = {{std::string(settings::kLoadThreads), 17},
+    const CheckedValues values = {{std::string(settings::kLoadThreads), 17},
                                   {std::string(settings::kLoadBatch), 8000},
                                   {std::string(settings::kLoadBackend), "cuda"}};
     QCOMPARE(said(values, test::madeUpFacts({}), machineWith(64 * kGiB)),
