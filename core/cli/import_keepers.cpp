@@ -4,10 +4,13 @@
 #include "core/cli/import_keepers.h"
 
 #include <QDir>
+#include <algorithm>
 #include <set>
 
 #include "core/app/chats/chat_store.h"
 #include "core/app/library/model_book.h"
+#include "core/app/storage/file_steps.h"
+#include "core/app/storage/json_text.h"
 #include "core/cli/library_access.h"
 
 namespace loader::cli {
@@ -49,12 +52,45 @@ Result<Count> keepConversations(std::span<const app::ImportedConversation> conve
     return counts.added;
 }
 
+/// For comparison, never for a decision: other engines measured it. `gguf migrate` writes the same file.
+Result<Count> keepMeasurements(std::span<const app::ImportedMeasurement> measurements) {
+    constexpr std::string_view kFile = "/imported-measurements.json";
+    const std::string path = dataFolder() + std::string(kFile);
+    Json list = Json::array();
+    auto present = app::readJsonFile(path);
+    // One that cannot be read is left as it is.
+    if (!present && present.error().code() != Errc::F802) return present.error();
+    if (present && present->document.is_object())
+        list = present->document.value("measurements", Json::array());
+    if (!list.is_array()) return Error(Errc::C501, {"measurements is no list"}, path);
+    Count added = 0;
+    for (const app::ImportedMeasurement& one : measurements) {
+        Json entry = {{"model", one.model},
+                      {"backend", one.backend},
+                      {"hardware", one.hardware},
+                      {"tokens_per_second", one.tokensPerSecond},
+                      {"load_ms", one.loadMilliseconds},
+                      {"memory_mib", one.memoryMebibytes},
+                      {"time", one.time ? Json(*one.time) : Json()}};
+        if (std::find(list.begin(), list.end(), entry) != list.end()) continue;
+        list.push_back(std::move(entry));
+        ++added;
+    }
+    if (added == 0) return added;
+    const auto files = app::systemFiles();
+    LOADER_CHECK(app::makeFolders(*files, dataFolder()));
+    const Json document = {{"schema", 1}, {"measurements", std::move(list)}};
+    LOADER_CHECK(app::replaceFile(*files, path, document.dump(2) + "\n"));
+    return added;
+}
+
 }  // namespace
 
 app::ImportKeepers importKeepers() {
     app::ImportKeepers keepers;
     keepers.models = keepModels;
     keepers.conversations = keepConversations;
+    keepers.measurements = keepMeasurements;
     return keepers;
 }
 
