@@ -7,15 +7,20 @@
 #include <array>
 
 #include "core/app/config/settings_reference.h"
+#include "core/app/migration/rollback.h"
 #include "core/app/storage/file_steps.h"
 #include "core/cli/configuration.h"
 #include "core/cli/library_access.h"
+#include "core/cli/migration_access.h"
 
 namespace loader::cli {
 namespace {
 
 using app::SettingOwner;
 using app::SettingSpec;
+
+/// How long another instance may write.
+constexpr auto kPatience = std::chrono::milliseconds(5000);
 
 /// What the words behind `gguf config` mean.
 struct Request {
@@ -221,22 +226,72 @@ Result<int> exportAll(Request& request) {
     return 0;
 }
 
-Result<int> backup(Request&) {
-    return Error(Errc::X004,
-                 {"gguf config backup", "Each change keeps the last five states of config.json."});
+Result<int> listAll(Request& request) {
+    const auto names = app::listBackups(configuration(request.context).files(), migrationPlaces().backups());
+    if (request.context.output.json()) {
+        request.context.output.writeJson({{"backups", names}, {"folder", migrationPlaces().backups()}});
+        return 0;
+    }
+    for (const std::string& name : names)
+        request.context.output.write(name + "\n");
+    return 0;
 }
 
+/// Our three documents; what is missing is remembered as missing.
+Result<int> backup(Request& request) {
+    if (request.context.arguments.has("list")) return listAll(request);
+    app::FileOperations& files = configuration(request.context).files();
+    app::BackupRequest wanted;
+    wanted.folder = migrationPlaces().backups();
+    wanted.id = backupId();
+    for (const app::JsonDocument* document :
+         {&request.store.config(), &request.store.presets(), &request.store.models()})
+        wanted.items.push_back({app::BackupRole::Settings, document->path()});
+    LOADER_CHECK(app::makeFolders(files, request.store.folder()));
+    LOADER_CHECK(app::makeFolders(files, wanted.folder));
+    LOADER_TRY(const auto lock, files.lock(request.store.lockPath(), kPatience));
+    LOADER_TRY(const app::BackupManifest made, app::makeBackup(files, wanted, request.context.cancel));
+    if (request.context.output.json())
+        request.context.output.writeJson({{"backup", made.id}, {"folder", made.folder}});
+    else
+        request.context.output.write(made.id + "\n");
+    return 0;
+}
+
+Result<int> restoreGeneration(Request& request, std::uint64_t number) {
+    LOADER_CHECK(request.store.restoreGeneration(static_cast<int>(number)));
+    if (request.context.output.json())
+        request.context.output.writeJson({{"restored", number}, {"file", request.store.config().path()}});
+    return 0;
+}
+
+/// A backup by its name, or the newest one. What is replaced is in another backup afterwards.
 Result<int> restore(Request& request) {
     LOADER_TRY(const auto number,
                request.context.arguments.number("generation", 1, app::JsonDocument::kGenerations));
-    if (!number) {
-        return Error(Errc::X004, {"gguf config restore of a backup",
-                                  "Bring an earlier state back with: gguf config restore --generation 1"});
+    if (number) return restoreGeneration(request, *number);
+    if (request.words.size() > 1) return usage("Usage: gguf config restore [BACKUP]");
+    app::FileOperations& files = configuration(request.context).files();
+    app::RollbackRequest wanted;
+    wanted.places = migrationPlaces();
+    wanted.id = backupId();
+    wanted.force = true;
+    const auto names = app::listBackups(files, wanted.places.backups());
+    if (names.empty()) return Error(Errc::F802, {}, wanted.places.backups());
+    wanted.backup = request.words.empty() ? names.back() : request.words.front();
+    LOADER_TRY(const app::RollbackOutcome outcome,
+               app::rollBack(files, wanted, logMigration, request.context.cancel));
+    if (request.context.output.json()) {
+        request.context.output.writeJson(
+            {{"restored", outcome.backup}, {"changed_saved", outcome.changedSaved}});
+    } else {
+        request.context.output.write("Restored " + outcome.backup + ".\n");
+        if (!outcome.changedSaved.empty())
+            request.context.output.note("What it replaced is in the backup " + outcome.changedSaved + ".");
     }
-    LOADER_CHECK(request.store.restoreGeneration(static_cast<int>(*number)));
-    if (request.context.output.json())
-        request.context.output.writeJson({{"restored", *number}, {"file", request.store.config().path()}});
-    return 0;
+    const auto fault = outcome.fault();
+    if (fault) request.context.output.note(fault->toString());
+    return fault ? exitStatusOf(*fault) : 0;
 }
 
 struct Step {

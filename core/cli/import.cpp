@@ -184,7 +184,7 @@ Result<int> importCommand(Context& context) {
     if (context.arguments.has("list")) return listImporters(context, registry);
     if (context.arguments.operands().empty()) return listCandidates(context, registry, roots);
     LOADER_TRY(const auto sources, sourcesOf(context, registry, roots));
-    app::ProgramTarget target(configuration(context).store(), importKeepers());
+    app::ProgramTarget target(configuration(context).store(), importKeepers(context));
     ImportOptions options{context.arguments.has("dry-run"), context.arguments.has("overwrite")};
     const bool mayAsk = !options.dryRun && !context.arguments.has("yes") && !context.output.json() &&
                         standardInputIsTerminal();

@@ -5,10 +5,17 @@
 #pragma once
 
 #include "core/app/import/program_target.h"
+#include "core/app/storage/file_operations.h"
+#include "core/cli/context.h"
 
 namespace loader::cli {
 
-/// Their files are opened when the first thing comes.
-app::ImportKeepers importKeepers();
+/// Opened when the first thing comes; the context must outlive them.
+app::ImportKeepers importKeepers(Context& context);
+/// Adds what is new to imported-measurements.json of the data folder: for comparison, never for a decision,
+/// because engines that are gone measured it. @return how many were new @errors C501 the file is damaged,
+/// F804 … F806
+Result<app::ImportTarget::Count> keepMeasurements(app::FileOperations& files,
+                                                  std::span<const app::ImportedMeasurement> measurements);
 
 }  // namespace loader::cli

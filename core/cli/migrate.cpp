@@ -14,6 +14,7 @@
 #include "core/app/storage/file_steps.h"
 #include "core/app/storage/utf8_path.h"
 #include "core/cli/commands.h"
+#include "core/cli/import_keepers.h"
 #include "core/cli/migration_access.h"
 #include "core/cli/model_access.h"
 
@@ -44,26 +45,9 @@ Status addModels(app::ConfigStore& store, const ImportRecorder& plan) {
     return recent == before ? Status() : store.set(app::settings::kModelsRecent, recent);
 }
 
-/// For comparison, never for a decision: engines that are gone measured it.
-Status keepMeasurements(app::FileOperations& files, const std::string& folder, const ImportRecorder& plan) {
-    if (plan.measurements().empty()) return {};
-    Json list = Json::array();
-    for (const app::ImportedMeasurement& one : plan.measurements()) {
-        list.push_back({{"model", one.model},
-                        {"backend", one.backend},
-                        {"hardware", one.hardware},
-                        {"tokens_per_second", one.tokensPerSecond},
-                        {"load_ms", one.loadMilliseconds},
-                        {"memory_mib", one.memoryMebibytes},
-                        {"time", one.time ? Json(*one.time) : Json()}});
-    }
-    const Json document = {{"schema", 1}, {"measurements", std::move(list)}};
-    return app::replaceFile(files, app::joined(folder, "imported-measurements.json"),
-                            document.dump(2) + "\n");
-}
-
 Status arrive(app::FileOperations& files, const ImportRecorder& plan) {
-    LOADER_CHECK(keepMeasurements(files, migrationPlaces().dataFolder, plan));
+    LOADER_TRY(const std::size_t measurements, keepMeasurements(files, plan.measurements()));
+    static_cast<void>(measurements);
     app::ConfigStore store(files, app::ConfigStore::defaultFolder());
     // What stands in its place without our mark is in the backup.
     store.allowReplacingLegacy();

@@ -114,6 +114,17 @@ Result<bool> changeFolders(const Context& context, const std::string& folder, bo
     return true;
 }
 
+/// Of a split set every part that is missing.
+Status forget(app::ModelLibrary& library, const app::LibraryEntry* entry, const std::string& path) {
+    std::size_t missing = 0;
+    for (std::size_t i = 0; entry && i < entry->parts.size(); ++i) {
+        if (entry->parts[i].state != app::FileState::Missing) continue;
+        LOADER_CHECK(library.forget(entry->parts[i].path));
+        ++missing;
+    }
+    return missing > 0 ? Status() : library.forget(path);
+}
+
 struct Part {
     const char* name;
     Result<int> (*run)(Context&);
@@ -184,7 +195,7 @@ Result<int> removeModel(Context& context) {
             const bool sure = context.arguments.has("yes");
             LOADER_CHECK(library.deleteFiles(*entry, sure ? app::Consent::Anything : app::Consent::OwnOnly));
         } else {
-            LOADER_CHECK(library.forget(path));
+            LOADER_CHECK(forget(library, entry.ok() ? &*entry : nullptr, path));
         }
     }
     if (context.output.json())

@@ -11,6 +11,7 @@
 #include "core/cli/configuration.h"
 #include "core/cli/library_access.h"
 #include "core/engine/base/memory_facts.h"
+#include "core/engine/base/utf8.h"
 
 namespace loader::cli {
 namespace {
@@ -89,6 +90,16 @@ Json inspectionJson(const std::string& path, const app::ModelInspection& model,
     return json;
 }
 
+/// Templates and lists in full are for --json.
+std::string shortText(const protocol::MetadataEntry& entry) {
+    constexpr std::size_t kShown = 240;
+    const bool longer = entry.json.size() > kShown;
+    const std::string_view text(entry.json);
+    const std::string_view shown =
+        longer ? text.substr(0, utf8::completePrefix(text.substr(0, kShown))) : text;
+    return std::string(shown) + (longer || entry.cut ? " ..." : "");
+}
+
 std::string shapeText(const protocol::TensorEntry& tensor) {
     std::string text;
     for (const std::uint64_t dimension : tensor.shape)
@@ -144,8 +155,8 @@ void print(Output& output, const Json& json, const app::ModelInspection& model, 
     output.write("\nMetadata:\n");
     for (const protocol::MetadataEntry& entry : model.details.metadata)
         output.write("  " + entry.key + " (" + entry.type +
-                     (entry.count > 1 ? ", " + std::to_string(entry.count) : "") + ") = " + entry.json +
-                     (entry.cut ? " ..." : "") + "\n");
+                     (entry.count > 1 ? ", " + std::to_string(entry.count) : "") + ") = " + shortText(entry) +
+                     "\n");
     if (!tensors) return;
     output.write("\nTensors:\n");
     for (const protocol::TensorEntry& tensor : model.details.tensors)

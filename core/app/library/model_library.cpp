@@ -308,8 +308,9 @@ Result<LibraryEntry> ModelLibrary::find(const std::string& model, CancelToken ca
         LOADER_TRY(const LibrarySnapshot* fresh, refresh({}, cancel));
         static_cast<void>(fresh);
     }
+    const std::string path = absolute(model);
     for (const LibraryEntry& entry : m_snapshot.entries) {
-        if (entry.path == model || entry.path == absolute(model)) return entry;
+        if (entry.path == model || entry.path == path) return entry;
     }
     LOADER_TRY(const std::size_t found, chooseEntry(m_snapshot, model, m_options.rules));
     return m_snapshot.entries[found];
@@ -337,17 +338,27 @@ Result<std::string> ModelLibrary::resolve(const std::string& model, CancelToken 
 }
 
 Status ModelLibrary::add(const AddedModel& model) {
-    AddedModel added = model;
-    added.path = absolute(model.path);
-    LOADER_TRY(const FileIdentity identity, identify(added.path));
-    if (identity.kind == FileIdentity::Kind::Folder) return Error(Errc::F803, {"a folder"}, added.path);
-    if (identity.kind != FileIdentity::Kind::File)
-        return Error(Errc::F803, {"a device or a pipe"}, added.path);
-    if (!beginsAsModel(added.path)) return Error(Errc::GG002, {}, added.path);
+    const std::string path = absolute(model.path);
+    LOADER_TRY(const FileIdentity identity, identify(path));
+    if (identity.kind == FileIdentity::Kind::Folder) return Error(Errc::F803, {"a folder"}, path);
+    if (identity.kind != FileIdentity::Kind::File) return Error(Errc::F803, {"a device or a pipe"}, path);
+    if (!beginsAsModel(path)) return Error(Errc::GG002, {}, path);
+    return addUnseen({&model, 1});
+}
+
+Status ModelLibrary::addUnseen(std::span<const AddedModel> models) {
     m_fresh = false;
     return m_book.change([&](BookPages& pages) -> Status {
-        std::erase_if(pages.models, [&](const AddedModel& old) { return old.path == added.path; });
-        pages.models.push_back(added);
+        for (const AddedModel& model : models) {
+            AddedModel added = model;
+            added.path = absolute(model.path);
+            const auto same = [&](const AddedModel& old) { return old.path == added.path; };
+            const auto old = std::find_if(pages.models.begin(), pages.models.end(), same);
+            if (old == pages.models.end())
+                pages.models.push_back(std::move(added));
+            else
+                *old = std::move(added);
+        }
         return {};
     });
 }

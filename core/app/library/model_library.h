@@ -62,6 +62,9 @@ public:
 
     /// A single file; folders are the setting models.folders. @errors F802 … F805, GG002, C503, C506, F806
     Status add(const AddedModel& model);
+    /// What another program knows, in one go: files that are not there are listed as missing.
+    /// @errors C503, C506, F806
+    Status addUnseen(std::span<const AddedModel> models);
     /// Forgets a file that was added, or one that is missing; touches none.
     /// @errors D304 it was not added and is not missing
     Status forget(const std::string& path);

@@ -10,11 +10,14 @@
 namespace loader::app {
 namespace {
 
-/// What is compared to tell whether anything is new: all but logs and our own file.
-std::vector<MigratedSource> sourcesOf(FileOperations& files, const std::vector<BackupItem>& items) {
+/// What is compared to tell whether anything is new: all but logs, and but the file in our own place, which
+/// is ours afterwards whatever it was before.
+std::vector<MigratedSource> sourcesOf(FileOperations& files, const std::vector<BackupItem>& items,
+                                      const std::string& config) {
     std::vector<MigratedSource> sources;
     for (const BackupItem& item : items) {
-        if (item.role != BackupRole::Legacy && item.role != BackupRole::Store) continue;
+        const bool source = item.role == BackupRole::Legacy || item.role == BackupRole::Store;
+        if (!source || item.path == config) continue;
         auto hash = hashIfThere(files, item.path);
         // A file that cannot be read now counts as another one than the same file once it can be.
         sources.push_back({item.path, hash ? std::move(*hash) : std::string()});
@@ -62,7 +65,7 @@ public:
         if (recovered == Recovered::Finished) say("an interrupted migration was finished");
         if (recovered == Recovered::Undone) say("an interrupted migration was undone");
         LOADER_TRY(m_records, readRecords(m_files, m_request.places.marker()));
-        m_record.sources = sourcesOf(m_files, m_request.items);
+        m_record.sources = sourcesOf(m_files, m_request.items, m_request.places.config);
         const MigrationRecord* last = lastOf(m_records);
         if (last && last->sources == m_record.sources) {
             outcome.backup = last->backup;
@@ -83,8 +86,10 @@ private:
 
     Status backUp(ImportRecorder& plan) {
         const MigrationPlaces& places = m_request.places;
-        BackupRequest wanted{places.backups(), m_request.id, m_request.items, m_request.models};
-        wanted.items.insert(wanted.items.begin(), {BackupRole::Settings, places.config});
+        BackupRequest wanted{places.backups(), m_request.id, {}, m_request.models};
+        wanted.items.push_back({BackupRole::Settings, places.config});
+        for (const BackupItem& item : m_request.items)
+            if (item.path != places.config) wanted.items.push_back(item);
         LOADER_TRY(const BackupManifest manifest, makeBackup(m_files, wanted, m_cancel));
         m_record.backup = manifest.id;
         say("backup " + manifest.id + ": " + std::to_string(manifest.entries.size()) + " files, verified");
@@ -172,7 +177,7 @@ Result<bool> isMigrated(FileOperations& files, const MigrationPlaces& places,
                         const std::vector<BackupItem>& items) {
     LOADER_TRY(const auto records, readRecords(files, places.marker()));
     const MigrationRecord* last = lastOf(records);
-    return last && last->sources == sourcesOf(files, items);
+    return last && last->sources == sourcesOf(files, items, places.config);
 }
 
 }  // namespace loader::app

@@ -21,8 +21,7 @@ import unittest
 GGUF = ""
 MAKER = ""
 COMMANDS = ("run chat inspect tokenize detokenize template logits perplexity bench models backends estimate "
-            "recommend hardware doctor config").split()
-LATER = "migrate import rollback".split()
+            "recommend hardware doctor config migrate import rollback").split()
 GREEDY = ["--temperature", "0", "-n", "12", "-t", "1"]
 
 
@@ -85,7 +84,7 @@ class CliTest(unittest.TestCase):
 class Usage(CliTest):
     def test_help_of_every_command(self):
         everything = self.ok(gguf("--help")).stdout.decode()
-        for command in COMMANDS + LATER:
+        for command in COMMANDS:
             self.assertIn(command, everything)
             text = self.ok(gguf(command, "--help")).stdout.decode()
             self.assertIn("--json", text)
@@ -107,11 +106,6 @@ class Usage(CliTest):
         self.fails(gguf("logits", self.llama, "-p", "a"), 2, "X001")
         self.fails(gguf("perplexity", self.llama), 2, "X001")
         self.fails(gguf("run", self.llama, "-p", "a", "--backend", "none", "--json"), 2, "B701")
-
-    def test_later_commands(self):
-        for command in LATER:
-            self.fails(gguf(command), 2, "X004")
-            self.fails(gguf(command, "--json"), 2, "X004")
 
     def test_forms_of_options(self):
         first = self.answer(self.llama, "--max-tokens=3")
@@ -856,6 +850,28 @@ class Configuration(CliTest):
         self.assertEqual(list(exported["models"]), [os.path.realpath(self.llama)])
         self.assertEqual(json.loads(self.ok(self.config("export")).stdout), exported)
         self.assertEqual(self.document("show", "--presets"), {"presets": ["exact"]})
+
+    def test_backup_and_restore(self):
+        data = {"XDG_CONFIG_HOME": self.home, "XDG_DATA_HOME": self.home + " data"}
+        config = lambda *words: json.loads(self.ok(self.config(*words, "--json", environment=data)).stdout)
+        self.fails(self.config("restore", "--json", environment=data), 3, "F802")
+        config("set", "load.context", "64")
+        config("set", "--preset", "exact", "sampling.temperature", "0.1")
+        before = self.read()
+        made = config("backup")["backup"]
+        self.assertEqual(config("backup", "--list")["backups"], [made])
+        config("set", "load.context", "65")
+        config("set", "--model", self.llama, "load.threads", "1")
+        changed = self.read()
+        self.assertEqual(config("restore")["restored"], made)
+        self.assertEqual(self.read(), before)
+        self.assertEqual(config("show", "--models"), {"models": []})
+        # What was replaced is a backup too: there and back again.
+        later = [name for name in config("backup", "--list")["backups"] if name != made]
+        self.assertEqual(len(later), 1)
+        config("restore", later[0])
+        self.assertEqual(self.read(), changed)
+        self.assertEqual(self.config("restore", "../nonsense", "--json", environment=data).returncode, 6)
 
     def test_two_instances(self):
         children = [subprocess.Popen([GGUF, "config", "set", key, value], env=dict(HOME_OF_TESTS, XDG_CONFIG_HOME=self.home))

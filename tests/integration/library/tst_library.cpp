@@ -434,6 +434,15 @@ void Library::addedAndForgotten() {
     QVERIFY(fs::exists(path));
     QCOMPARE(library.forget(path.string()).error().code(), Errc::D304);
     QCOMPARE(library.add({elsewhere.string(), {}, {}, {}}).error().code(), Errc::F803);
+    // What another program knew: one is there, one on a drive that is not.
+    const std::vector<AddedModel> known = {{path.string(), "first", {}, {}},
+                                           {"/nowhere/y.gguf", "second", {}, {}}};
+    QVERIFY(library.addUnseen(known).ok());
+    QVERIFY(library.addUnseen(known).ok());
+    QVERIFY(library.refresh({}, {}).ok());
+    QCOMPARE(library.snapshot().entries.size(), std::size_t{2});
+    QVERIFY(!library.find("first", {})->fault);
+    QCOMPARE(library.find("second", {})->fault->code(), Errc::D310);
 }
 
 void Library::deletesOnlyItsOwn() {

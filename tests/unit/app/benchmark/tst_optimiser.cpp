@@ -129,7 +129,7 @@ void TestOptimiser::sweepTriesThreads() {
 void TestOptimiser::sweepTriesLayers() {
     FakeRunner runner([](const BenchJob& job) {
         if (job.backend == "cpu") return measured(5.0);
-        return measured(20.0, 4, job.gpuLayers == "auto" ? 20 : 10);
+        return measured(20.0, 4, job.gpuLayers.empty() ? 20 : 10);
     });
     SweepPlan plan = planWith(4, 8);
     plan.job.backend = "vulkan";
@@ -245,7 +245,7 @@ void TestOptimiser::proposalsFromTheSweep() {
     QVERIFY(threadsFor(20.1, 20.2).effect.empty());
     FakeRunner onGpu([](const BenchJob& job) {
         if (job.backend == "cpu") return measured(40.0);
-        return measured(20.0, 4, job.gpuLayers == "auto" ? 20 : 10);
+        return measured(20.0, 4, job.gpuLayers.empty() ? 20 : 10);
     });
     const SweepReport report = sweep(planWith(4, 8), onGpu, {}, {});
     QVERIFY(find(propose({facts, advice, {}, &report}), "load.gpu_layers").value == Json(0u));

@@ -4,6 +4,8 @@
 // Backup, migration and rollback on a disk that fails: killed at every operation, power cut, full, read-only,
 // used by two at once. Whatever happens, old files stay as they are, our configuration is the old or the new
 // one, and what was begun is finished or undone.
+//
+// Budget: one machine and one list of disasters; each is short, and they share their helpers.
 
 #include <QTest>
 #include <map>
@@ -99,6 +101,7 @@ public:
         };
         steps.arrive = [&files](const app::ImportRecorder& recorder) -> Status {
             app::JsonDocument config(files, kConfig, "/cfg/gguf-loader/settings.lock", {});
+            config.allowReplacingLegacy();
             for (const app::RecordedSetting& setting : recorder.settings()) {
                 const std::size_t dot = setting.key.find('.');
                 config.set({setting.key.substr(0, dot), setting.key.substr(dot + 1)}, setting.value);
@@ -205,6 +208,7 @@ private Q_SLOTS:
     void fullDisks();
     void readOnlyFolders();
     void twoInstances();
+    void anOldFileInOurPlace();
     void aSourceThatChangesMeanwhile();
     void aTestLoadThatFails();
     void damagedBackups();
@@ -488,6 +492,25 @@ void TestMigration::twoInstances() {
     QVERIFY(!second.ok() && second.error().code() == Errc::C506);
     QVERIFY(machine.rollBack(machine.disk).error().code() == Errc::C506);
     QVERIFY(ownContent(machine.disk) == machine.before);
+}
+
+/// ~/.config/gguf-loader/config.json was a place of the old program too; it has no mark.
+void TestMigration::anOldFileInOurPlace() {
+    Machine machine(false);
+    machine.disk.put(kConfig, R"({"n_ctx": 2048, "use_mlock": true})", 0640);
+    machine.before = contentOf(machine.disk);
+    auto request = machine.request();
+    request.items.insert(request.items.begin(), {BackupRole::Legacy, kConfig});
+    const auto done = app::migrate(machine.disk, request, machine.steps(machine.disk), {});
+    QVERIFY2(done.ok(), done ? "" : done.error().toString().c_str());
+    QVERIFY(done->changed && machine.isMigrated());
+    // It is ours now, and no longer among the old ones.
+    const auto again = machine.migrate(machine.disk);
+    QVERIFY(again.ok() && !again->changed);
+    const auto back = machine.rollBack(machine.disk, false);
+    QVERIFY(back.ok() && !back->fault());
+    QVERIFY(machine.isAsBefore());
+    QCOMPARE(machine.disk.modeOf(kConfig), 0640u);
 }
 
 void TestMigration::aSourceThatChangesMeanwhile() {
