@@ -4,43 +4,46 @@
 #include "core/cli/import_keepers.h"
 
 #include <QDir>
-#include <QStandardPaths>
 #include <algorithm>
+#include <set>
 
 #include "core/app/chats/chat_store.h"
-#include "core/app/config/setting_list.h"
+#include "core/app/library/model_book.h"
 #include "core/app/storage/file_steps.h"
 #include "core/app/storage/json_text.h"
 #include "core/cli/configuration.h"
+#include "core/cli/library_access.h"
 
 namespace loader::cli {
 namespace {
 
 using Count = app::ImportTarget::Count;
 
-std::string dataFolder() {
-    const QString base = QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation);
-    return (base + QStringLiteral("/gguf-loader")).toStdString();
-}
-
-/// Their folders become folders of the library, which finds them by their content; nothing is copied.
-Result<Count> keepModels(Context& context, std::span<const app::ImportedModel> models) {
-    app::ConfigStore& store = configuration(context).store();
-    Json folders = store.get(app::settings::kModelsFolders);
+/// The library's book remembers where they lie, also those that are missing at present; nothing is copied.
+/// What it has already is left alone.
+Result<Count> keepModels(std::span<const app::ImportedModel> models) {
+    const std::string folder = dataFolder();
+    if (!QDir().mkpath(QString::fromStdString(folder))) return Error(Errc::F806, {"no folder"}, folder);
+    app::ModelBook book(folder + "/" + app::ModelBook::kFileName);
+    // A second run writes nothing.
+    LOADER_TRY(const app::BookPages before, book.read());
+    const auto isKnown = [&before](const app::ImportedModel& model) {
+        return std::any_of(before.models.begin(), before.models.end(),
+                           [&model](const app::AddedModel& known) { return known.path == model.path; });
+    };
+    if (std::all_of(models.begin(), models.end(), isKnown)) return Count{0};
     Count added = 0;
-    for (const app::ImportedModel& model : models) {
-        const std::string folder = model.path.substr(0, model.path.find_last_of("/\\"));
-        const auto covers = [&folder](const Json& known) {
-            const auto place = known.get<std::string>();
-            return folder == place || folder.starts_with(place + "/");
-        };
-        if (std::any_of(folders.begin(), folders.end(), covers)) continue;
-        folders.push_back(folder);
-        ++added;
-    }
-    if (added == 0) return added;
-    LOADER_CHECK(store.set(app::settings::kModelsFolders, folders));
-    LOADER_CHECK(store.save());
+    LOADER_CHECK(book.change([&](app::BookPages& pages) -> Status {
+        std::set<std::string> known;
+        for (const app::AddedModel& model : pages.models)
+            known.insert(model.path);
+        for (const app::ImportedModel& model : models) {
+            if (!known.insert(model.path).second) continue;
+            pages.models.push_back({model.path, model.name, model.projector, model.sha256});
+            ++added;
+        }
+        return {};
+    }));
     return added;
 }
 
@@ -99,9 +102,7 @@ Result<Count> keepMeasurements(app::FileOperations& files,
 
 app::ImportKeepers importKeepers(Context& context) {
     app::ImportKeepers keepers;
-    keepers.models = [&context](std::span<const app::ImportedModel> models) {
-        return keepModels(context, models);
-    };
+    keepers.models = keepModels;
     keepers.conversations = keepConversations;
     keepers.measurements = [&context](std::span<const app::ImportedMeasurement> measurements) {
         return keepMeasurements(configuration(context).files(), measurements);

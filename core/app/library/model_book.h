@@ -38,6 +38,8 @@ struct BookPages {
 class ModelBook {
 public:
     static constexpr int kSchema = 1;
+    /// In the data folder.
+    static constexpr const char* kFileName = "models.json";
 
     explicit ModelBook(std::string path) : m_path(std::move(path)) {}
 

@@ -18,7 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kIndexFile = "library.sqlite";
-constexpr const char* kBookFile = "models.json";
 constexpr const char* kGuide = "guide";
 /// Headers that are read before they are kept: whoever is stopped begins again behind them.
 constexpr std::size_t kFilesAtOnce = 512;
@@ -74,7 +73,8 @@ struct ModelLibrary::Pass {
 
 ModelLibrary::ModelLibrary(LibraryOptions options)
     : m_options(std::move(options)),
-      m_book(m_options.dataFolder.empty() ? std::string() : m_options.dataFolder + "/" + kBookFile),
+      m_book(m_options.dataFolder.empty() ? std::string()
+                                          : m_options.dataFolder + "/" + ModelBook::kFileName),
       m_scanner(m_options.walk, m_options.patience) {}
 
 ModelLibrary::~ModelLibrary() = default;

@@ -50,6 +50,9 @@ Json integerOf(const std::string& digits, int base, bool negative) {
     double real = 0.0;
     for (const char digit : digits)
         real = real * base + (isDigit(digit) ? digit - '0' : digit - 'a' + 10);
+    // Adding digit by digit rounds each time where the base is no power of two.
+    const Json exact = base == 10 ? Json::parse(digits + ".0", nullptr, false) : Json(real);
+    if (exact.is_number_float()) real = exact.get<double>();
     // More digits than any number has: the text can at least be shown.
     if (real > std::numeric_limits<double>::max()) return Json((negative ? "-" : "") + digits);
     return Json(negative ? -real : real);

@@ -21,8 +21,7 @@ import unittest
 GGUF = ""
 MAKER = ""
 COMMANDS = ("run chat inspect tokenize detokenize template logits perplexity bench models backends estimate "
-            "recommend hardware doctor config").split()
-LATER = "migrate import rollback".split()
+            "recommend hardware doctor config migrate import rollback").split()
 GREEDY = ["--temperature", "0", "-n", "12", "-t", "1"]
 
 
@@ -85,7 +84,7 @@ class CliTest(unittest.TestCase):
 class Usage(CliTest):
     def test_help_of_every_command(self):
         everything = self.ok(gguf("--help")).stdout.decode()
-        for command in COMMANDS + LATER:
+        for command in COMMANDS:
             self.assertIn(command, everything)
             text = self.ok(gguf(command, "--help")).stdout.decode()
             self.assertIn("--json", text)
@@ -107,11 +106,6 @@ class Usage(CliTest):
         self.fails(gguf("logits", self.llama, "-p", "a"), 2, "X001")
         self.fails(gguf("perplexity", self.llama), 2, "X001")
         self.fails(gguf("run", self.llama, "-p", "a", "--backend", "none", "--json"), 2, "B701")
-
-    def test_later_commands(self):
-        for command in LATER:
-            self.fails(gguf(command), 2, "X004")
-            self.fails(gguf(command, "--json"), 2, "X004")
 
     def test_forms_of_options(self):
         first = self.answer(self.llama, "--max-tokens=3")
