@@ -38,7 +38,7 @@ std::string holderOf(const QLockFile& file) {
 
 }  // namespace
 
-std::filesystem::path pathOf(const std::string& text) {
+std::filesystem::path nativePath(const std::string& text) {
     return std::filesystem::u8path(text);
 }
 
@@ -71,7 +71,7 @@ Error writingFailed(const std::error_code& fault, const std::string& path) {
 }
 
 Result<std::string> CommonFiles::target(const std::string& path) {
-    std::filesystem::path here = pathOf(path);
+    std::filesystem::path here = nativePath(path);
     for (int links = 0; links < kMostLinks; ++links) {
         std::error_code fault;
         const auto status = std::filesystem::symlink_status(here, fault);
@@ -85,7 +85,7 @@ Result<std::string> CommonFiles::target(const std::string& path) {
 
 Result<std::vector<FolderEntry>> CommonFiles::list(const std::string& folder) {
     std::error_code fault;
-    std::filesystem::directory_iterator at(pathOf(folder), fault);
+    std::filesystem::directory_iterator at(nativePath(folder), fault);
     if (fault) return readingFailed(fault, folder);
     std::vector<FolderEntry> entries;
     while (at != std::filesystem::directory_iterator()) {
