@@ -19,34 +19,6 @@ namespace {
 
 using Count = app::ImportTarget::Count;
 
-/// The library's book remembers where they lie, also those that are missing at present; nothing is copied.
-/// What it has already is left alone.
-Result<Count> keepModels(std::span<const app::ImportedModel> models) {
-    const std::string folder = dataFolder();
-    if (!QDir().mkpath(QString::fromStdString(folder))) return Error(Errc::F806, {"no folder"}, folder);
-    app::ModelBook book(folder + "/" + app::ModelBook::kFileName);
-    // A second run writes nothing.
-    LOADER_TRY(const app::BookPages before, book.read());
-    const auto isKnown = [&before](const app::ImportedModel& model) {
-        return std::any_of(before.models.begin(), before.models.end(),
-                           [&model](const app::AddedModel& known) { return known.path == model.path; });
-    };
-    if (std::all_of(models.begin(), models.end(), isKnown)) return Count{0};
-    Count added = 0;
-    LOADER_CHECK(book.change([&](app::BookPages& pages) -> Status {
-        std::set<std::string> known;
-        for (const app::AddedModel& model : pages.models)
-            known.insert(model.path);
-        for (const app::ImportedModel& model : models) {
-            if (!known.insert(model.path).second) continue;
-            pages.models.push_back({model.path, model.name, model.projector, model.sha256});
-            ++added;
-        }
-        return {};
-    }));
-    return added;
-}
-
 Result<Count> keepConversations(std::span<const app::ImportedConversation> conversations,
                                 const app::ImportTarget::Progress& progress, CancelToken cancel) {
     const std::string folder = dataFolder();
@@ -71,6 +43,32 @@ Json measurementJson(const app::ImportedMeasurement& one) {
 }
 
 }  // namespace
+
+Result<app::ImportTarget::Count> keepModels(std::span<const app::ImportedModel> models) {
+    const std::string folder = dataFolder();
+    if (!QDir().mkpath(QString::fromStdString(folder))) return Error(Errc::F806, {"no folder"}, folder);
+    app::ModelBook book(folder + "/" + app::ModelBook::kFileName);
+    // A second run writes nothing.
+    LOADER_TRY(const app::BookPages before, book.read());
+    const auto isKnown = [&before](const app::ImportedModel& model) {
+        return std::any_of(before.models.begin(), before.models.end(),
+                           [&model](const app::AddedModel& known) { return known.path == model.path; });
+    };
+    if (std::all_of(models.begin(), models.end(), isKnown)) return Count{0};
+    Count added = 0;
+    LOADER_CHECK(book.change([&](app::BookPages& pages) -> Status {
+        std::set<std::string> known;
+        for (const app::AddedModel& model : pages.models)
+            known.insert(model.path);
+        for (const app::ImportedModel& model : models) {
+            if (!known.insert(model.path).second) continue;
+            pages.models.push_back({model.path, model.name, model.projector, model.sha256});
+            ++added;
+        }
+        return {};
+    }));
+    return added;
+}
 
 Result<Count> keepMeasurements(app::FileOperations& files,
                                std::span<const app::ImportedMeasurement> measurements) {

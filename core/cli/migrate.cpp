@@ -45,6 +45,18 @@ Status addModels(app::ConfigStore& store, const ImportRecorder& plan) {
     return recent == before ? Status() : store.set(app::settings::kModelsRecent, recent);
 }
 
+/// What the old program loaded belongs to the library, wherever it lies and whether it is there or not.
+std::vector<app::ImportedModel> modelsOf(const app::ConfigStore& store, const ImportRecorder& plan) {
+    std::vector<app::ImportedModel> models = plan.models();
+    Json paths = store.get(app::settings::kModelsRecent);
+    paths.push_back(store.get(app::settings::kModelsDefault));
+    for (const Json& path : paths) {
+        const auto& text = path.get_ref<const std::string&>();
+        if (app::utf8Path(text).is_absolute()) models.push_back({text, {}, {}, {}});
+    }
+    return models;
+}
+
 Status arrive(app::FileOperations& files, const ImportRecorder& plan) {
     LOADER_TRY(const std::size_t measurements, keepMeasurements(files, plan.measurements()));
     static_cast<void>(measurements);
@@ -54,7 +66,9 @@ Status arrive(app::FileOperations& files, const ImportRecorder& plan) {
     for (const app::RecordedSetting& setting : plan.settings())
         LOADER_CHECK(store.set(setting.owner, setting.key, setting.value));
     LOADER_CHECK(addModels(store, plan));
-    return store.save();
+    LOADER_CHECK(store.save());
+    LOADER_CHECK(keepModels(modelsOf(store, plan)));
+    return {};
 }
 
 /// Loads what is now the default model as `run` does, with everything that is set.
