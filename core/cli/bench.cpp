@@ -130,8 +130,8 @@ Result<Measured> measure(const Loaded& loaded, const host::LoadRequest& request,
     return measured;
 }
 
-Json resultJson(const Loaded& loaded, const BenchPlan& plan, const Measured& measured,
-                const app::Measurement& measurement) {
+Json resultJson(const Loaded& loaded, const host::LoadRequest& request, const BenchPlan& plan,
+                const Measured& measured, const app::Measurement& measurement) {
     const host::LoadReport& report = loaded.model->report();
     const bool judged = measured.hasCeilings;
     const auto share = [judged](double value) { return judged ? Json(value) : Json(); };
@@ -150,7 +150,7 @@ Json resultJson(const Loaded& loaded, const BenchPlan& plan, const Measured& mea
             {"weight_bytes", host::workOf(loaded.model->program()).weightBytes},
             {"prompt_ceiling", judged ? Json(measured.judged.against.key) : Json()},
             {"ceilings", judged ? ceilingsJson(measured.ceilings) : Json()},
-            {"load_report", report.toJson()},
+            {"load_report", reportJson(report, request)},
             {"measurement", app::measurementJson(measurement)}};
 }
 
@@ -190,7 +190,7 @@ Result<int> benchOne(Context& context) {
     measurement.gpuBusyPercent = measured.gpuBusyPercent;
     LOADER_TRY(const Json kept, records.add(measurement));
 
-    Json result = resultJson(loaded, plan, measured, measurement);
+    Json result = resultJson(loaded, request, plan, measured, measurement);
     result.update(kept);
     if (context.output.json()) {
         context.output.writeJson(result);

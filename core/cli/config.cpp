@@ -41,17 +41,18 @@ std::string readable(const Json& value) {
 }
 
 /// A library name becomes its path; what is not there keeps its own (a drive that is not connected).
-std::string pathOfModel(const std::string& model) {
-    const auto path = resolveModel(model, {});
+std::string pathOfModel(const Context& context, const std::string& model) {
+    const auto path = resolveModel(context, model);
     return app::ConfigStore::modelKey(path.ok() ? *path : model);
 }
 
-Result<SettingOwner> ownerOf(const Arguments& arguments) {
+Result<SettingOwner> ownerOf(const Context& context) {
+    const Arguments& arguments = context.arguments;
     const auto model = arguments.text("model");
     const auto preset = arguments.text("preset");
     if (model && preset) return usage("Give --model or --preset, not both.");
     if (preset) return SettingOwner::preset(*preset);
-    return model ? SettingOwner::model(pathOfModel(*model)) : SettingOwner::global();
+    return model ? SettingOwner::model(pathOfModel(context, *model)) : SettingOwner::global();
 }
 
 /// Of the owner that was asked for; there is no command line and no chat.
@@ -310,7 +311,7 @@ Result<int> configCommand(Context& context) {
     const auto step =
         std::find_if(kSteps.begin(), kSteps.end(), [&](const Step& one) { return one.name == name; });
     if (step == kSteps.end()) return usage("There is no gguf config " + name + ".");
-    LOADER_TRY(const SettingOwner owner, ownerOf(context.arguments));
+    LOADER_TRY(const SettingOwner owner, ownerOf(context));
     Request request{context, configuration(context).store(), owner, {}};
     if (!operands.empty()) request.words = operands.subspan(1);
     for (const Error& notice : request.store.notices())

@@ -100,7 +100,7 @@ const std::span<const OptionSpec> kGenerationOptions = kGeneration;
 Result<std::string> modelPath(const Context& context) {
     std::string model = context.arguments.operands().front();
     if (model == "default") model = configuration(context).store().get<app::settings::ModelsDefault>();
-    return resolveModel(model, context.cancel, !context.arguments.has("no-config"));
+    return resolveModel(context, model);
 }
 
 namespace {
@@ -241,13 +241,13 @@ app::ProbeMemory probeMemory(bool again) {
     return memory;
 }
 
-app::HardwareQuery hardwareQuery(bool measureMemory) {
+app::HardwareQuery hardwareQuery(const Context& context, bool measureMemory) {
     app::HardwareQuery query;
     query.session.sessionType = environment("XDG_SESSION_TYPE");
     query.session.waylandDisplay = environment("WAYLAND_DISPLAY");
     query.session.display = environment("DISPLAY");
     query.session.sshConnection = environment("SSH_CONNECTION");
-    query.paths = modelFolders();
+    query.paths = modelFolders(context);
     query.paths.push_back(app::ProbeCache::defaultFolder());
     query.measureMemory = measureMemory;
     return query;

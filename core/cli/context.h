@@ -63,7 +63,7 @@ std::string homeFolder();
 /// Where what back ends said is remembered. @param again asks them again
 app::ProbeMemory probeMemory(bool again);
 /// What of this machine is asked for; without probes.
-app::HardwareQuery hardwareQuery(bool measureMemory);
+app::HardwareQuery hardwareQuery(const Context& context, bool measureMemory);
 /// Where logs are.
 std::string logFolder();
 /// GGUF_DEBUG=1.

@@ -20,7 +20,7 @@ app::SupportQuery queryOf(const Context& context) {
     query.version = LOADER_VERSION;
     query.worker = workerOptions();
     query.probes = probeMemory(true);
-    query.hardware = hardwareQuery(!context.arguments.has("quick"));
+    query.hardware = hardwareQuery(context, !context.arguments.has("quick"));
     query.logFolder = logFolder();
     query.dataFolder = dataFolder();
     for (const char* name : kOverrides) {

@@ -201,7 +201,7 @@ void sayProbes(Output& output, const app::HardwareFacts& facts) {
 
 Result<int> hardwareCommand(Context& context) {
     const bool quick = context.arguments.has("quick");
-    app::HardwareQuery query = hardwareQuery(!quick);
+    app::HardwareQuery query = hardwareQuery(context, !quick);
     const bool again = context.arguments.has("again");
     if (!quick) query.probes = [again](CancelToken cancel) { return askBackends(again, cancel); };
     LOADER_TRY(const app::HardwareFacts facts, app::readHardware(query, context.cancel));

@@ -46,12 +46,12 @@ struct LibrarySettings {
     std::vector<std::string> quantOrder;
 };
 
-LibrarySettings readSettings(bool useConfiguration) {
+LibrarySettings readSettings(const Context& context) {
     LibrarySettings settings;
-    const auto of = [useConfiguration](std::string_view key) {
-        if (!useConfiguration) return textList(app::findSetting(key)->defaultValue());
-        Configuration own;
-        return textList(own.store().get(key));
+    const auto of = [&context](std::string_view key) {
+        if (context.arguments.has("no-config")) return textList(app::findSetting(key)->defaultValue());
+        // The one of this command: another would take what is wrong with the files for told.
+        return textList(configuration(context).store().get(key));
     };
     settings.folders = of(app::settings::kModelsFolders);
     settings.quantOrder = of(app::settings::kModelsQuantOrder);
@@ -70,8 +70,8 @@ std::string dataFolder() {
     return home.empty() ? home : home + "/gguf-loader";
 }
 
-app::LibraryOptions libraryOptions(bool useConfiguration) {
-    const LibrarySettings settings = readSettings(useConfiguration);
+app::LibraryOptions libraryOptions(const Context& context) {
+    const LibrarySettings settings = readSettings(context);
     app::LibraryOptions options;
     options.places = placesOf(settings.folders);
     options.dataFolder = dataFolder();
@@ -83,21 +83,17 @@ app::LibraryOptions libraryOptions(bool useConfiguration) {
     return options;
 }
 
-app::LibraryOptions libraryOptions(const Context& context) {
-    return libraryOptions(!context.arguments.has("no-config"));
-}
-
-std::vector<std::string> modelFolders() {
+std::vector<std::string> modelFolders(const Context& context) {
     std::vector<std::string> folders;
-    for (const app::LibraryPlace& place : placesOf(readSettings(true).folders)) {
+    for (const app::LibraryPlace& place : placesOf(readSettings(context).folders)) {
         if (place.kind == app::PlaceKind::Folder) folders.push_back(place.path);
     }
     return folders;
 }
 
-Result<std::string> resolveModel(const std::string& model, CancelToken cancel, bool useConfiguration) {
-    app::ModelLibrary library(libraryOptions(useConfiguration));
-    return library.resolve(model, cancel);
+Result<std::string> resolveModel(const Context& context, const std::string& model) {
+    app::ModelLibrary library(libraryOptions(context));
+    return library.resolve(model, context.cancel);
 }
 
 Json entryJson(const app::LibrarySnapshot& library, const app::LibraryEntry& entry) {

@@ -18,15 +18,13 @@ namespace loader::cli {
 std::string guidePath();
 /// The folder of this application's data: index, book, chats.
 std::string dataFolder();
-app::LibraryOptions libraryOptions(bool useConfiguration = true);
 /// As --no-config says.
 app::LibraryOptions libraryOptions(const Context& context);
 /// Folders of the user, for whoever wants to know their disks.
-std::vector<std::string> modelFolders();
+std::vector<std::string> modelFolders(const Context& context);
 
 /// MODEL of a command that loads it. @errors F802, D310, D313, C518, X002
-/// @param useConfiguration false for --no-config
-Result<std::string> resolveModel(const std::string& model, CancelToken cancel, bool useConfiguration = true);
+Result<std::string> resolveModel(const Context& context, const std::string& model);
 
 Json entryJson(const app::LibrarySnapshot& library, const app::LibraryEntry& entry);
 /// "1.2 G", "350.0 M", "4.0 k".

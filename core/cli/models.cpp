@@ -171,7 +171,7 @@ Result<int> addModel(Context& context) {
         added.sha256 = context.arguments.text("sha256").value_or("");
         LOADER_CHECK(library.add(added));
     }
-    app::ModelLibrary library(libraryOptions(true));
+    app::ModelLibrary library(libraryOptions(context));
     LOADER_TRY(const app::LibrarySnapshot* found, library.refresh({}, context.cancel));
     if (context.output.json())
         context.output.writeJson({{"added", path}, {"models", found->entries.size()}});

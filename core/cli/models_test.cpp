@@ -153,8 +153,7 @@ Result<int> testModels(Context& context) {
         }
         return 0;
     }
-    LOADER_TRY(const std::string path,
-               resolveModel(operands[1], context.cancel, !context.arguments.has("no-config")));
+    LOADER_TRY(const std::string path, resolveModel(context, operands[1]));
     LOADER_TRY(const Tested tested, testOne(context, operands[1], path, std::nullopt));
     if (context.output.json())
         context.output.writeJson(testJson(tested));
