@@ -122,7 +122,8 @@ std::vector<std::string> leavesOf(const app::Json& document) {
         std::size_t index = 0;
         for (const auto& [key, entry] : value->items()) {
             const std::string name = value->is_array() ? "[" + std::to_string(index++) + "]" : key;
-            const std::string dot = path.empty() || value->is_array() ? "" : ".";
+            // A key may be empty, so that an empty path is not always that of the document.
+            const std::string dot = value == &document || value->is_array() ? "" : ".";
             open.emplace_back(path + dot + name, &entry);
         }
     }
