@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "core/app/chats/chat_store.h"
+#include "core/app/storage/utf8_path.h"
 
 namespace loader::app {
 namespace {
@@ -30,11 +31,6 @@ bool isDated(const std::string& stem, const std::string& base) {
 
 }  // namespace
 
-std::string utf8Path(const std::filesystem::path& path) {
-    const auto text = path.u8string();
-    return std::string(text.begin(), text.end());
-}
-
 std::string utcText(std::int64_t time, const char* format) {
     const auto seconds = static_cast<std::time_t>(time / 1000);
     std::tm parts{};
@@ -50,8 +46,9 @@ std::string utcText(std::int64_t time, const char* format) {
 
 std::string chatBackupPath(const std::string& folder, const std::string& database, std::int64_t time) {
     const fs::path name = fs::u8path(database);
-    const std::string file = utf8Path(name.stem()) + utcText(time, "-%Y-%m-%d") + utf8Path(name.extension());
-    return utf8Path(fs::u8path(folder) / fs::u8path(file));
+    const std::string file =
+        nativeText(name.stem()) + utcText(time, "-%Y-%m-%d") + nativeText(name.extension());
+    return nativeText(fs::u8path(folder) / fs::u8path(file));
 }
 
 std::vector<std::string> chatBackups(const std::string& folder, const std::string& database) {
@@ -62,8 +59,8 @@ std::vector<std::string> chatBackups(const std::string& folder, const std::strin
     for (fs::directory_iterator entry(fs::u8path(folder), fault), end; !fault && entry != end;
          entry.increment(fault)) {
         const fs::path& path = entry->path();
-        if (path.extension() == name.extension() && isDated(utf8Path(path.stem()), utf8Path(name.stem())))
-            found.push_back(utf8Path(path));
+        if (path.extension() == name.extension() && isDated(nativeText(path.stem()), nativeText(name.stem())))
+            found.push_back(nativeText(path));
     }
     std::sort(found.begin(), found.end());
     return found;

@@ -15,8 +15,6 @@ namespace loader::app {
 /// Copies that are kept.
 inline constexpr std::size_t kChatBackups = 7;
 
-/// The path as UTF-8.
-std::string utf8Path(const std::filesystem::path& path);
 /// Time as strftime() writes it, in UTC. @unit time: milliseconds since 1970
 std::string utcText(std::int64_t time, const char* format);
 /// "<folder>/chats-2026-11-22.db" of the database "chats.db".

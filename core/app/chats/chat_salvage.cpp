@@ -10,6 +10,7 @@
 #include "core/app/chats/chat_backup.h"
 #include "core/app/chats/chat_schema.h"
 #include "core/app/chats/chat_store.h"
+#include "core/app/storage/utf8_path.h"
 
 namespace loader::app {
 namespace {
@@ -50,8 +51,8 @@ void removeAll(const std::string& path) {
 /// A name beside the database that nothing has yet.
 std::string asideName(const std::string& path, std::int64_t now) {
     const fs::path place = fs::u8path(path);
-    const std::string stem = utf8Path(place.parent_path() / place.stem());
-    const std::string ending = utf8Path(place.extension());
+    const std::string stem = nativeText(place.parent_path() / place.stem());
+    const std::string ending = nativeText(place.extension());
     const std::string stamp = utcText(now, "%Y%m%d-%H%M%S");
     std::error_code fault;
     for (int i = 0;; ++i) {

@@ -9,6 +9,7 @@
 
 #include "core/app/library/file_names.h"
 #include "core/app/library/stores.h"
+#include "core/app/storage/utf8_path.h"
 
 namespace loader::app {
 namespace {
@@ -70,7 +71,7 @@ private:
     }
 
     void walkFolders() {
-        m_open.push_back({pathOf(m_place.path), 0, {}});
+        m_open.push_back({utf8Path(m_place.path), 0, {}});
         while (!m_open.empty() && !full()) {
             const Folder folder = std::move(m_open.back());
             m_open.pop_back();
@@ -80,9 +81,9 @@ private:
 
     /// A folder is looked at once, by whatever links it is reached.
     void look(const Folder& folder) {
-        const auto identity = identify(utf8Of(folder.path));
+        const auto identity = identify(nativeText(folder.path));
         if (!identity.ok() || !m_seen.insert({identity->device, identity->inode}).second) return;
-        const std::string repository = hubRepository(utf8Of(folder.path.filename()));
+        const std::string repository = hubRepository(nativeText(folder.path.filename()));
         if (!repository.empty() && lookAtRepository(folder, repository)) return;
         if (isBlobStore(folder.path)) return lookAtStore(folder.path);
         std::vector<fs::path> folders;
@@ -103,7 +104,7 @@ private:
     void lookAtStore(const fs::path& folder) {
         for (const StoredModel& model : blobStoreModels(folder, m_result.notes)) {
             step();
-            const std::string path = utf8Of(model.blob);
+            const std::string path = nativeText(model.blob);
             const auto identity = identify(path);
             if (!identity.ok() || identity->kind != FileIdentity::Kind::File) continue;
             if (isModel(path, *identity)) add({path, *identity, model.name, {}, model.sha256});
@@ -121,8 +122,8 @@ private:
         }
         if (fault) {
             const bool permission = fault == std::errc::permission_denied;
-            note(permission ? Error(Errc::F804, {}, utf8Of(folder))
-                            : Error(Errc::F805, {fault.message()}, utf8Of(folder)));
+            note(permission ? Error(Errc::F804, {}, nativeText(folder))
+                            : Error(Errc::F805, {fault.message()}, nativeText(folder)));
         }
         // The system's order is nobody's: what is found twice must be found under the same name every time.
         std::sort(entries.begin(), entries.end());
@@ -131,7 +132,7 @@ private:
 
     void lookAtEntry(const fs::path& entry, const Folder& folder, std::vector<fs::path>& folders) {
         step();
-        const std::string path = utf8Of(entry);
+        const std::string path = nativeText(entry);
         if (full() || fileNameOf(path).rfind('.', 0) == 0) return;
         const auto identity = identify(path);
         if (!identity.ok()) {

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "core/app/library/stores.h"
+#include "core/app/storage/utf8_path.h"
 
 namespace loader::app {
 namespace {
@@ -176,7 +177,7 @@ std::unique_ptr<LibraryIndex> LibraryIndex::open(const std::string& path, const 
         return index;
     }
     std::error_code fault;
-    fs::create_directories(pathOf(path).parent_path(), fault);
+    fs::create_directories(utf8Path(path).parent_path(), fault);
     if (index->connect(path)) return index;
     index->startAgain(index->damaged() ? Error(Errc::D301, {index->words()}, path)
                                        : Error(Errc::D303, {index->words()}, path));
@@ -189,7 +190,7 @@ void LibraryIndex::startAgain(const Error& note) {
     if (note.code() == Errc::D301) {
         std::error_code fault;
         for (const char* suffix : {"", "-wal", "-shm"})
-            fs::remove(pathOf(m_path + suffix), fault);
+            fs::remove(utf8Path(m_path + suffix), fault);
         if (connect(m_path)) return;
     }
     // Without a file everything still works; headers are read again next time.

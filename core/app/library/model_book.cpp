@@ -9,6 +9,7 @@
 #include "core/app/library/stores.h"
 #include "core/app/storage/json_text.h"
 #include "core/app/storage/small_file.h"
+#include "core/app/storage/utf8_path.h"
 #include "core/engine/base/atomic_file.h"
 
 namespace loader::app {
@@ -90,8 +91,8 @@ void ModelBook::setAside() {
     std::error_code fault;
     for (int number = 1; number < kMostAside; ++number) {
         const std::string place = m_path + ".broken" + (number == 1 ? "" : "-" + std::to_string(number));
-        if (fs::exists(pathOf(place), fault)) continue;
-        fs::rename(pathOf(m_path), pathOf(place), fault);
+        if (fs::exists(utf8Path(place), fault)) continue;
+        fs::rename(utf8Path(m_path), utf8Path(place), fault);
         m_note = Error(Errc::D301, {"it was set aside as " + place}, m_path);
         return;
     }
@@ -121,7 +122,7 @@ Status ModelBook::write(const BookPages& pages) const {
 Status ModelBook::change(const std::function<Status(BookPages&)>& change) {
     if (m_path.empty()) return Error(Errc::F806, {"there is no folder for it"});
     std::error_code fault;
-    fs::create_directories(pathOf(m_path).parent_path(), fault);
+    fs::create_directories(utf8Path(m_path).parent_path(), fault);
     QLockFile lock(QString::fromStdString(m_path + ".lock"));
     if (!lock.tryLock(kPatienceMs)) return Error(Errc::C506, {m_path}, m_path);
     LOADER_TRY(BookPages pages, read());

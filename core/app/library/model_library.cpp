@@ -11,6 +11,7 @@
 #include "core/app/library/file_names.h"
 #include "core/app/library/grouping.h"
 #include "core/app/library/stores.h"
+#include "core/app/storage/utf8_path.h"
 
 namespace loader::app {
 namespace {
@@ -36,8 +37,8 @@ bool isUnder(const std::string& path, const std::string& folder) {
 
 std::string absolute(const std::string& path) {
     std::error_code fault;
-    const fs::path whole = fs::absolute(pathOf(path), fault).lexically_normal();
-    std::string text = fault ? path : utf8Of(whole);
+    const fs::path whole = fs::absolute(utf8Path(path), fault).lexically_normal();
+    std::string text = fault ? path : nativeText(whole);
     while (text.size() > 1 && (text.back() == '/' || text.back() == '\\') && text[text.size() - 2] != ':')
         text.pop_back();
     return text;
@@ -411,7 +412,7 @@ Status ModelLibrary::deleteFiles(const LibraryEntry& entry, Consent consent) {
     m_fresh = false;
     for (const std::string& path : paths) {
         std::error_code fault;
-        fs::remove(pathOf(path), fault);
+        fs::remove(utf8Path(path), fault);
         if (fault) return Error(Errc::F806, {fault.message()}, path);
     }
     index();

@@ -10,6 +10,7 @@
 #include "core/app/library/file_names.h"
 #include "core/app/storage/json_text.h"
 #include "core/app/storage/small_file.h"
+#include "core/app/storage/utf8_path.h"
 
 namespace loader::app {
 namespace {
@@ -38,7 +39,7 @@ std::vector<fs::path> entriesOf(const fs::path& folder) {
 }
 
 bool isKind(const fs::path& path, FileIdentity::Kind kind) {
-    const auto identity = identify(utf8Of(path));
+    const auto identity = identify(nativeText(path));
     return identity.ok() && identity->kind == kind;
 }
 
@@ -46,8 +47,8 @@ bool isKind(const fs::path& path, FileIdentity::Kind kind) {
 std::string storedName(const fs::path& manifest, const fs::path& root) {
     std::vector<std::string> parts;
     for (const fs::path& part : manifest.lexically_relative(root))
-        parts.push_back(utf8Of(part));
-    if (parts.size() < 2) return utf8Of(manifest.filename());
+        parts.push_back(nativeText(part));
+    if (parts.size() < 2) return nativeText(manifest.filename());
     const std::string tag = parts.back();
     parts.pop_back();
     if (parts.size() > 1 && parts.front() == "registry.ollama.ai") parts.erase(parts.begin());
@@ -60,10 +61,10 @@ std::string storedName(const fs::path& manifest, const fs::path& root) {
 
 void addManifest(const fs::path& manifest, const fs::path& store, std::vector<StoredModel>& models,
                  std::vector<Error>& notes) {
-    auto text = readSmallFile(utf8Of(manifest), kMostManifest);
+    auto text = readSmallFile(nativeText(manifest), kMostManifest);
     auto parsed = text ? parseJson(*text) : Result<JsonText>(text.error());
     if (!parsed) {
-        notes.push_back(std::move(parsed).error().within(utf8Of(manifest)));
+        notes.push_back(std::move(parsed).error().within(nativeText(manifest)));
         return;
     }
     const Json& document = parsed->document;
@@ -85,15 +86,6 @@ void addManifest(const fs::path& manifest, const fs::path& store, std::vector<St
 
 }  // namespace
 
-std::string utf8Of(const fs::path& path) {
-    const auto text = path.u8string();
-    return std::string(text.begin(), text.end());
-}
-
-fs::path pathOf(const std::string& utf8) {
-    return fs::u8path(utf8);
-}
-
 std::string hubRepository(const std::string& folderName) {
     if (folderName.rfind(kHubPrefix, 0) != 0) return {};
     std::string name = folderName.substr(kHubPrefix.size());
@@ -104,19 +96,19 @@ std::string hubRepository(const std::string& folderName) {
 
 std::vector<fs::path> hubSnapshots(const fs::path& repository) {
     std::vector<fs::path> snapshots = entriesOf(repository / "snapshots");
-    auto main = readSmallFile(utf8Of(repository / "refs" / "main"), kMostReference);
+    auto main = readSmallFile(nativeText(repository / "refs" / "main"), kMostReference);
     if (!main) return snapshots;
     while (!main->empty() && (main->back() == '\n' || main->back() == '\r'))
         main->pop_back();
     std::stable_partition(snapshots.begin(), snapshots.end(),
-                          [&](const fs::path& path) { return utf8Of(path.filename()) == *main; });
+                          [&](const fs::path& path) { return nativeText(path.filename()) == *main; });
     return snapshots;
 }
 
 std::string hubSha256(const fs::path& file) {
     std::error_code fault;
     const fs::path target = fs::read_symlink(file, fault);
-    return fault ? std::string() : sha256In(utf8Of(target.filename()));
+    return fault ? std::string() : sha256In(nativeText(target.filename()));
 }
 
 bool isBlobStore(const fs::path& folder) {
@@ -133,7 +125,7 @@ std::vector<StoredModel> blobStoreModels(const fs::path& folder, std::vector<Err
         open.pop_back();
         const auto entries = entriesOf(path);
         for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-            if (utf8Of(entry->filename()).rfind('.', 0) == 0) continue;
+            if (nativeText(entry->filename()).rfind('.', 0) == 0) continue;
             if (isKind(*entry, FileIdentity::Kind::Folder)) {
                 if (depth < kManifestDepth) open.emplace_back(*entry, depth + 1);
             } else if (++read <= kMostManifests) {

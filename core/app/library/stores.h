@@ -33,8 +33,4 @@ bool isBlobStore(const std::filesystem::path& folder);
 /// @source ollama docs, manifest of media type application/vnd.docker.distribution.manifest.v2+json
 std::vector<StoredModel> blobStoreModels(const std::filesystem::path& folder, std::vector<Error>& notes);
 
-/// Paths are UTF-8 texts outside this folder's sources.
-std::string utf8Of(const std::filesystem::path& path);
-std::filesystem::path pathOf(const std::string& utf8);
-
 }  // namespace loader::app

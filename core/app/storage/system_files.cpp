@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: GGUF Loader contributors
 
 #include "core/app/storage/system_files.h"
+#include "core/app/storage/utf8_path.h"
 
 #include <QLockFile>
 #include <QString>
@@ -38,15 +39,6 @@ std::string holderOf(const QLockFile& file) {
 
 }  // namespace
 
-std::filesystem::path nativePath(const std::string& text) {
-    return std::filesystem::u8path(text);
-}
-
-std::string textOf(const std::filesystem::path& path) {
-    const auto text = path.u8string();
-    return {reinterpret_cast<const char*>(text.data()), text.size()};
-}
-
 FileKind kindOf(std::filesystem::file_type type) {
     switch (type) {
         case std::filesystem::file_type::none:
@@ -71,11 +63,11 @@ Error writingFailed(const std::error_code& fault, const std::string& path) {
 }
 
 Result<std::string> CommonFiles::target(const std::string& path) {
-    std::filesystem::path here = nativePath(path);
+    std::filesystem::path here = utf8Path(path);
     for (int links = 0; links < kMostLinks; ++links) {
         std::error_code fault;
         const auto status = std::filesystem::symlink_status(here, fault);
-        if (status.type() != std::filesystem::file_type::symlink) return textOf(here);
+        if (status.type() != std::filesystem::file_type::symlink) return nativeText(here);
         const std::filesystem::path leads = std::filesystem::read_symlink(here, fault);
         if (fault) return readingFailed(fault, path);
         here = leads.is_absolute() ? leads : here.parent_path() / leads;
@@ -85,13 +77,13 @@ Result<std::string> CommonFiles::target(const std::string& path) {
 
 Result<std::vector<FolderEntry>> CommonFiles::list(const std::string& folder) {
     std::error_code fault;
-    std::filesystem::directory_iterator at(nativePath(folder), fault);
+    std::filesystem::directory_iterator at(utf8Path(folder), fault);
     if (fault) return readingFailed(fault, folder);
     std::vector<FolderEntry> entries;
     while (at != std::filesystem::directory_iterator()) {
         // A file that went away meanwhile is missing, which is the truth.
         std::error_code gone;
-        entries.push_back({textOf(at->path().filename()), kindOf(at->symlink_status(gone).type())});
+        entries.push_back({nativeText(at->path().filename()), kindOf(at->symlink_status(gone).type())});
         at.increment(fault);
         if (fault) return readingFailed(fault, folder);
     }

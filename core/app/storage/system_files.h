@@ -23,8 +23,6 @@ public:
     void pause(std::chrono::milliseconds time) override;
 };
 
-std::filesystem::path nativePath(const std::string& text);
-std::string textOf(const std::filesystem::path& path);
 FileKind kindOf(std::filesystem::file_type type);
 Error readingFailed(const std::error_code& fault, const std::string& path);
 Error writingFailed(const std::error_code& fault, const std::string& path);

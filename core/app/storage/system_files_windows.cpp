@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "core/app/storage/system_files.h"
+#include "core/app/storage/utf8_path.h"
 
 namespace loader::app {
 namespace {
@@ -60,7 +61,7 @@ class WindowsFiles final : public CommonFiles {
 public:
     Result<FileFacts> facts(const std::string& path) override {
         std::error_code fault;
-        const auto place = nativePath(path);
+        const auto place = utf8Path(path);
         const auto status = std::filesystem::symlink_status(place, fault);
         FileFacts facts;
         facts.kind = kindOf(status.type());
@@ -77,11 +78,11 @@ public:
 
     Status readPieces(const std::string& path, const std::function<Status(std::string_view)>& take) override {
         std::error_code fault;
-        const auto status = std::filesystem::status(nativePath(path), fault);
+        const auto status = std::filesystem::status(utf8Path(path), fault);
         if (!std::filesystem::exists(status)) return Error(Errc::F802, {}, path);
         if (std::filesystem::is_directory(status)) return Error(Errc::C512, {"a folder"}, path);
         if (!std::filesystem::is_regular_file(status)) return Error(Errc::C512, {"a device or a pipe"}, path);
-        std::ifstream file(nativePath(path), std::ios::binary);
+        std::ifstream file(utf8Path(path), std::ios::binary);
         if (!file) return Error(Errc::F804, {}, path);
         std::array<char, 64 * 1024> piece{};
         while (file) {
@@ -94,7 +95,7 @@ public:
     }
 
     Result<std::unique_ptr<NewFile>> create(const std::string& path, std::uint32_t) override {
-        HANDLE handle = CreateFileW(nativePath(path).c_str(), GENERIC_WRITE, 0, nullptr, CREATE_NEW,
+        HANDLE handle = CreateFileW(utf8Path(path).c_str(), GENERIC_WRITE, 0, nullptr, CREATE_NEW,
                                     FILE_ATTRIBUTE_NORMAL, nullptr);
         if (handle != INVALID_HANDLE_VALUE)
             return std::unique_ptr<NewFile>(std::make_unique<WindowsFile>(path, handle));
@@ -103,7 +104,7 @@ public:
     }
 
     Result<bool> rename(const std::string& from, const std::string& to) override {
-        if (MoveFileExW(nativePath(from).c_str(), nativePath(to).c_str(),
+        if (MoveFileExW(utf8Path(from).c_str(), utf8Path(to).c_str(),
                         MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) {
             return true;
         }
@@ -117,19 +118,19 @@ public:
     }
 
     Status remove(const std::string& path) override {
-        if (DeleteFileW(nativePath(path).c_str())) return {};
+        if (DeleteFileW(utf8Path(path).c_str())) return {};
         if (GetLastError() == ERROR_FILE_NOT_FOUND) return {};
         return writingFailed(lastFault(), path);
     }
 
     Status makeFolder(const std::string& path) override {
         std::error_code fault;
-        std::filesystem::create_directory(nativePath(path), fault);
+        std::filesystem::create_directory(utf8Path(path), fault);
         return fault ? Status(writingFailed(fault, path)) : Status();
     }
 
     Status removeFolder(const std::string& path) override {
-        if (RemoveDirectoryW(nativePath(path).c_str())) return {};
+        if (RemoveDirectoryW(utf8Path(path).c_str())) return {};
         if (GetLastError() == ERROR_FILE_NOT_FOUND) return {};
         return writingFailed(lastFault(), path);
     }
